@@ -1,4 +1,4 @@
-"""The commands of the benches: the options that several have, and how one ends."""
+"""The commands of the benches: the options and folders that several have, and how one ends."""
 
 import argparse
 import sys
@@ -26,6 +26,14 @@ def add_binary(options):
 def add_runs_and_threads(options):
     options.add_argument("--runs", type=at_least_one, default=3, metavar="N", help="runs of each (default: %(default)s)")
     options.add_argument("--threads", type=at_least_one, default=2, metavar="N", help="of both (default: %(default)s)")
+
+
+def work_folders(name):
+    """The folder of made-up exports, and that of what the bench `name` writes; both are below target/."""
+    data, out = PROJECT / "target/bench-data", PROJECT / "target/bench-out" / name
+    for folder in (data, out):
+        folder.mkdir(parents=True, exist_ok=True)
+    return data, out
 
 
 def require_binary(binary):

@@ -12,7 +12,7 @@ DATE = "2026-11-22"
 
 
 class Contenders:
-    """Makes contenders that write below the folder `out` and use so many threads."""
+    """Makes contenders that write below the folder `out` and use `threads` threads."""
 
     def __init__(self, binary, out, threads):
         self.binary, self.out, self.threads = binary, out, str(threads)

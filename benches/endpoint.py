@@ -13,12 +13,13 @@ import statistics
 import threading
 import time
 
-from command import PROJECT, add_binary, add_runs_and_threads, at_least_one, parser, require_binary, run
+from command import add_binary, add_runs_and_threads, at_least_one, parser, require_binary, run, work_folders
 from compare import machine, print_now, say
 from contest import remove
 from endpoint_ways import DuckdbTables, Endpoint, copied_bytes, memory_while, settings_file
 from equality import Different
 from exports import SIZES, made_exports
+from table import line_of
 from tpch_ways import running_endpoint
 
 # A client that waits longer has lost its answer.
@@ -31,9 +32,7 @@ HEAD = "| what | Pragati | DuckDB | ratio | target |\n|---|---|---|---|---|"
 def main():
     options = parse_arguments()
     require_binary(options.binary)
-    data, out = PROJECT / "target/bench-data", PROJECT / "target/bench-out/endpoint"
-    for folder in (data, out):
-        folder.mkdir(parents=True, exist_ok=True)
+    data, out = work_folders("endpoint")
     exports = made_exports(SIZES[options.size]["usual"], data, say).folder
     settings = settings_file(exports, options.threads, out / "pragati.toml")
     theirs = DuckdbTables(exports, options.threads)
@@ -57,7 +56,7 @@ def point_query(address, theirs, options):
         require_equal(f"user {user}", *(answer for _, answer in answers))
     ours_took, theirs_took = (statistics.median(seconds) * 1e3 for seconds in taken)
     cells = [f"{ours_took:.2f} ms", f"{theirs_took:.2f} ms", f"{ours_took / theirs_took:.2f}", "3.0 at most"]
-    return line("a point query, prepared, one connection", *cells)
+    return line_of(["a point query, prepared, one connection", *cells])
 
 
 def many_connections(address, theirs, options):
@@ -92,7 +91,7 @@ def many_connections(address, theirs, options):
     wanted = options.connections * len(users)
     if faults or len(answered) != wanted:
         raise Different(f"{len(answered)} of {wanted} answers came: {'; '.join(sorted(set(faults))[:5])}")
-    return line(f"{options.connections} connections, {wanted} point queries", f"{took:.2f} s, all right", "", "", "none lost")
+    return line_of([f"{options.connections} connections, {wanted} point queries", f"{took:.2f} s, all right", "", "", "none lost"])
 
 
 def copy(address, process, theirs, options, out):
@@ -113,7 +112,7 @@ def copy(address, process, theirs, options, out):
     ours, others = (statistics.median(seconds) for seconds in taken)
     memory = " and ".join(f"{peak / 1e6:.0f} MB" for peak in peaks)
     what = f"COPY of {rows:,} rows in binary, against CSV; memory for 1/{SHARE} and all: {memory}"
-    return line(what, f"{ours:.2f} s", f"{others:.2f} s", f"{others / ours:.2f} of the rate", "0.8 at least")
+    return line_of([what, f"{ours:.2f} s", f"{others:.2f} s", f"{others / ours:.2f} of the rate", "0.8 at least"])
 
 
 def timed(work):
@@ -127,10 +126,6 @@ def require_equal(what, ours, theirs):
     theirs = [tuple(None if cell == "" else cell for cell in row) for row in theirs]
     if ours != theirs:
         raise Different(f"{what}: {ours!r} is not {theirs!r}"[:500])
-
-
-def line(*cells):
-    return "| " + " | ".join(cells) + " |"
 
 
 def parse_arguments():

@@ -79,7 +79,7 @@ def quoted(text):
 
 
 def copied_bytes(address, what, rows):
-    """Copies `what`, which has so many rows, and gives the bytes that came. They are read as they come and looked at no further: a
+    """Copies `what`, which has `rows` rows, and gives the bytes that came. They are read as they come and looked at no further: a
     client that takes rows apart in Python would be what is measured."""
     host, port = address.rsplit(":", 1)
     with socket.create_connection((host, int(port))) as connection:

@@ -38,7 +38,7 @@ def first_night(measured, exports):
 
 
 def second_night(measured, exports, percent, wall, cpu):
-    """Where so many batches changed since the first night: wall time, processor time, and disk."""
+    """Where `percent` of the batches changed since the first night: wall time, processor time, and disk."""
     after = next_day(measured, exports, percent)
     name = f"Pragati second {percent}"
     first = measured.contenders.nightly(exports, name)

@@ -49,7 +49,7 @@ def parse_arguments():
 
 
 def make_exports(folder, batches, rows):
-    """Batches of so many rows each; every user is in half of the batches."""
+    """`batches` batches of `rows` rows each; every user is in half of the batches."""
     day = "date=2026-11-22"
     users = 2 * rows
     tables = {

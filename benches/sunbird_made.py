@@ -40,7 +40,7 @@ class Made:
 
 
 def offsets_of(counts):
-    """Where rows of so many entries begin and end in a list of all entries."""
+    """Where the entries of each row, `counts` of them, begin and end in a list of all entries."""
     return pa.array(np.concatenate(([0], np.cumsum(counts))).astype(np.int32))
 
 

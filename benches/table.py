@@ -14,6 +14,10 @@ def line(row):
         judged(row.ours.peak_bytes / row.theirs.peak_bytes, row.memory_target),
         row.checked,
     ]
+    return line_of(cells)
+
+
+def line_of(cells):
     return "| " + " | ".join(cells) + " |"
 
 

@@ -11,11 +11,12 @@ The answers of both manners must be the same rows, in the order that the query a
 import datetime
 import statistics
 
-from command import PROJECT, add_binary, add_runs_and_threads, parser, require_binary, run, some_of
+from command import PROJECT, add_binary, add_runs_and_threads, parser, require_binary, run, some_of, work_folders
 from compare import machine, print_now, say
 from contest import Failed, remove, run_in_turn
 from equality import Different
 from exports import bring_to_memory
+from table import line_of
 from tpch_answers import same_answers
 from tpch_ways import InDuckdb, InEndpoint, answer_in, endpoint, made_tables, processes, settings_file
 
@@ -30,9 +31,7 @@ HEAD = """\
 def main():
     options = parse_arguments()
     require_binary(options.binary)
-    data, out = PROJECT / "target/bench-data", PROJECT / "target/bench-out/tpch"
-    for folder in (data, out):
-        folder.mkdir(parents=True, exist_ok=True)
+    data, out = work_folders("tpch")
     exports = made_tables(data, options.scale, say)
     bring_to_memory(exports)
     results = measured(options, exports, out)
@@ -106,7 +105,7 @@ class Result:
 
     def line(self):
         seconds = [taken.seconds for taken in self.as_processes] if self.as_processes else None
-        return table_line([self.query, *pair(self.over_connections), *pair(seconds), "; ".join(self.wrong) or "equal"])
+        return line_of([self.query, *pair(self.over_connections), *pair(seconds), "; ".join(self.wrong) or "equal"])
 
 
 def sums(results):
@@ -114,7 +113,7 @@ def sums(results):
     both = [result for result in results if result.over_connections and result.as_processes]
     connections = [sum(result.over_connections[side] for result in both) for side in (0, 1)]
     seconds = [sum(result.as_processes[side].seconds for result in both) for side in (0, 1)]
-    return table_line([f"all {len(both)}", *pair(connections), *pair(seconds), ""])
+    return line_of([f"all {len(both)}", *pair(connections), *pair(seconds), ""])
 
 
 def largest_memory(results):
@@ -127,10 +126,6 @@ def pair(seconds):
         return ["–"] * 3
     ours, theirs = seconds
     return [f"{ours:.3f} s", f"{theirs:.3f} s", f"{ours / theirs:.2f}"]
-
-
-def table_line(cells):
-    return "| " + " | ".join(cells) + " |"
 
 
 def parse_arguments():

@@ -28,6 +28,7 @@ mod names;
 pub mod network;
 pub mod nightly;
 pub mod observability;
+mod plan_nodes;
 pub mod postgres;
 pub mod queries;
 pub mod ratio;

@@ -153,7 +153,7 @@ impl ExecutionPlan for BarrierExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let mut rows = self.plan.execute(partition, context)?;
-        // Their bytes would tell of hidden rows too, which are in the same buffers.
+        // Output bytes are not counted: hidden rows are in the same buffers, so the number would reveal them.
         let count = MetricBuilder::new(&self.metrics).output_rows(partition);
         let compute = MetricBuilder::new(&self.metrics).elapsed_compute(partition);
         let counted = futures::stream::poll_fn(move |task| {

@@ -23,9 +23,9 @@ pub const DECISIONS: &str = "report_consents";
 pub const QUERY: &str = "staging/distinct_consents";
 /// The name of that view, which exists where consent is required.
 pub const DISTINCT_CONSENTS: &str = "distinct_consents";
-/// The query to whose rows consent is applied.
+/// The query whose rows consent is applied to.
 pub const ENROLMENT_DETAILS: &str = "reports/enrolment_details";
-/// The query that applies consent to them.
+/// The query that applies consent to the rows of [`ENROLMENT_DETAILS`].
 const CONSENTED_DETAILS: &str = "reports/consented_details";
 /// The queries from the decisions to the rows of reports.
 const APPLIED: [&str; 4] = [

@@ -21,13 +21,13 @@ use crate::exports::Table;
 
 /// The query that finds double clicks.
 pub const DOWNLOAD_REQUESTS: &str = "staging/download_requests";
-/// The query of the clicks that it reads.
+/// The query whose clicks [`DOWNLOAD_REQUESTS`] reads.
 const DISTINCT_DOWNLOAD_EVENTS: &str = "staging/distinct_download_events";
 /// The column that is true for rows that skip [`DOWNLOAD_REQUESTS`].
 const IS_REQUEST: &str = "is_request";
 
-/// Clicks without repetition or neighbours, each a request, and the result of the queries for the others. `None` where
-/// the queries are not the built-in ones, which this stands for.
+/// The rows of `download_requests`: clicks that cannot be repeated and have no neighbours are requests as they are, and
+/// the queries run over the others. `None` where a site replaces one of the queries.
 pub async fn download_requests(catalog: &Catalog) -> Result<Option<DataFrame>, CatalogError> {
     if !catalog.are_built_in(&[DOWNLOAD_REQUESTS, DISTINCT_DOWNLOAD_EVENTS]) {
         return Ok(None);

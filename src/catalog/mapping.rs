@@ -166,6 +166,9 @@ pub fn declared<'a>(
     let mut tables = RawTables::default();
     for query in mapped {
         tables.add(&query.query.name, &query.raw_tables, queries)?;
+        if !query.queries().all(|part| queries.is_built_in(&part.name)) {
+            tables.note_own_queries(&query.raw_tables);
+        }
     }
     Ok(tables)
 }
@@ -225,7 +228,8 @@ pub async fn register_as_is(
     if cluster_of(session).is_none() {
         let numbered = raw_tables.with_repeated_keys(table, &schema);
         if json.is_some() || numbered != schema {
-            for_mappings = Some(Arc::new(as_mapped(numbered).caching_small_files()));
+            let provider = as_mapped(numbered).needing_entries(raw_tables.needed_entries(table));
+            for_mappings = Some(Arc::new(provider.caching_small_files()));
         }
     } else if let Some(json) = &json {
         // Executors open files themselves: they read keys of maps as texts, and their counts of JSON stay with them.

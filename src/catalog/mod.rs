@@ -3,11 +3,13 @@
 //! Opens the snapshot that the configuration asks for, registers its tables (mapped by staging queries where a site's
 //! exports have other shapes) and the views of `queries/`. The SQL defines the meaning of the rows.
 
+mod as_built_in;
 mod barrier;
 mod consents;
 mod details;
 mod double_clicks;
 mod error;
+mod lazy_views;
 mod mapping;
 mod mappings;
 mod mart;
@@ -44,6 +46,7 @@ use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
 use crate::zone::Zone;
+use lazy_views::{LazyViews, SchemaWithViews};
 pub use mapping::Readings;
 use mapping::SharedSteps;
 pub use mappings::MappingRules;
@@ -64,7 +67,7 @@ pub struct Catalog {
     /// The day of the snapshot.
     pub date: SnapshotDate,
     /// Every file that the tables are read from.
-    pub inputs: Vec<Input>,
+    pub inputs: Arc<Vec<Input>>,
     /// Remarks on files of the exports that are not read, or that are missing although other days have them.
     notes: Vec<ExportNote>,
     /// The columns of raw tables that hold JSON, with what was found in them so far.
@@ -90,6 +93,8 @@ pub struct Catalog {
     parameters: Parameters,
     /// The table that reads `course_progress_report` from a nightly output, where one fits.
     mart: Option<Arc<dyn TableProvider>>,
+    /// The views that are planned when they are read; `None` where all are tables of the session.
+    views: Option<Arc<LazyViews>>,
 }
 
 /// Files of telemetry events.
@@ -140,6 +145,7 @@ impl Catalog {
             temp_dir: config.temp_folder(),
             cluster,
         })?;
+        let schema = SchemaWithViews::registered_in(&session)?;
         let mappings = Mappings::configured(config, &queries, &session)?;
         let folders = table_folders(config, &root, &mappings)?;
         let telemetry = Telemetry::find(config, &root).await?;
@@ -149,7 +155,7 @@ impl Catalog {
         let mut catalog = Self {
             session,
             date: snapshot.date,
-            inputs: Vec::new(),
+            inputs: Arc::default(),
             notes: snapshot.notes.clone(),
             json: Vec::new(),
             telemetry,
@@ -164,6 +170,7 @@ impl Catalog {
             mapped_by: mappings.query_names(),
             parameters: views::parameters(config, snapshot.date),
             mart: None,
+            views: None,
         };
         for note in snapshot.notes.iter().chain(&catalog.telemetry.notes) {
             tracing::warn!("{note}");
@@ -177,7 +184,7 @@ impl Catalog {
         }
         catalog.register_mapped(&mappings, &snapshot, readings).await?;
         let has_batches = snapshot.has_files(Table::Batches.name()) || mappings.make(Table::Batches);
-        views::register(&catalog, has_batches).await?;
+        catalog.add_views(&schema, has_batches).await?;
         tracing::info!(
             "opened the snapshot of {} ({} files, and {} of telemetry)",
             catalog.date,
@@ -289,7 +296,7 @@ impl Catalog {
         tables: &[(&str, Arc<dyn TableProvider>)],
         more: impl FnOnce(Parameters) -> Parameters,
     ) -> Result<DataFrame, CatalogError> {
-        let session = session_beside(&self.session).await?;
+        let session = session_beside(&self.session)?;
         for (table, rows) in tables {
             session
                 .deregister_table(*table)
@@ -356,6 +363,21 @@ impl Catalog {
         Ok(malformed.map(|outcome| outcome.malformed).sum())
     }
 
+    /// Adds the views to `schema`, that of the session. Those of a site's own queries are planned now, so that their
+    /// mistakes are told before any work begins; built-in ones when they are read.
+    async fn add_views(&mut self, schema: &SchemaWithViews, has_batches: bool) -> Result<(), CatalogError> {
+        if !has_batches {
+            views::register_batches(self).await?;
+        }
+        if !views::are_built_in(&self.queries) {
+            return views::register(self).await;
+        }
+        let views = Arc::new(LazyViews::of(self));
+        schema.add(&views);
+        self.views = Some(views);
+        Ok(())
+    }
+
     /// Registers the tables of the mappings, and telemetry, whose clicks they may read.
     async fn register_mapped(
         &self,
@@ -394,7 +416,7 @@ impl Catalog {
             if !config.allow_empty && self.exports.must_have_rows(&files.name) {
                 self.check_not_emptied(&files.name, &inspected).await?;
             }
-            self.inputs.extend(inspected.iter().map(|file| Input {
+            Arc::make_mut(&mut self.inputs).extend(inspected.iter().map(|file| Input {
                 table: files.name.clone(),
                 file: files.location.display(&file.object.location),
                 inspected: file.clone(),

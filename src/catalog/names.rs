@@ -96,7 +96,7 @@ impl Names {
         RecordBatch::try_new(self.schema_beside(&schema), columns)
     }
 
-    /// The columns that rows get: where the id is, what the column is called, and the names.
+    /// The columns that are added to rows: the place of the id, the name of the column, and the names by ids.
     fn columns(&self, schema: &SchemaRef) -> Vec<(usize, &'static str, &ById)> {
         let all = [
             ("course_id", "course_name", &self.courses),

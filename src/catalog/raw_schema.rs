@@ -1,7 +1,7 @@
 //! The raw tables as the queries of mappings read them: with the declarations of `mapping.toml` about keys of maps and
 //! JSON.
 //!
-//! Everybody else, such as an analyst who reads `raw.user_enrolments`, sees the tables as they were exported.
+//! All other queries, such as an analyst's of `raw.user_enrolments`, read the tables as they were exported.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::exports::SnapshotTable;
 pub struct RawCatalog(Arc<dyn CatalogProvider>);
 
 impl RawCatalog {
-    /// The schemas of `tables`, which later tables are added to as well.
+    /// The schemas of `tables`; tables that are registered later are added to them.
     pub fn new(tables: Arc<dyn CatalogProvider>) -> Self {
         Self(tables)
     }

@@ -13,7 +13,7 @@ use figment::providers::{Format, Toml};
 use serde::{Deserialize, Serialize};
 
 use super::error::CatalogError;
-use crate::exports::{JsonColumns, Snapshot, with_dictionary_keys};
+use crate::exports::{JsonColumns, NeededEntries, Snapshot, with_dictionary_keys};
 use crate::queries::{Parameters, Queries};
 
 /// The name of the file, beside the queries of a mapping.
@@ -33,6 +33,9 @@ pub struct MappingFile {
     unusable_addresses: Option<String>,
     /// What to do about texts that are no JSON where JSON is declared, for messages.
     json_remedy: Option<String>,
+    /// Whether this is the file of a mapping that Pragati ships, and not a site's own.
+    #[serde(skip)]
+    is_built_in: bool,
 }
 
 /// The declaration of a raw table.
@@ -48,12 +51,25 @@ struct RawTable {
     /// Maps whose keys repeat from row to row. The mapping's queries read them as dictionaries, which functions of maps
     /// other than `count_in_map` may not take.
     repeated_keys: BTreeSet<String>,
+    /// The column of `repeated_keys` of which the mapping's queries need some entries alone. Others may be missing.
+    needed_entries: Option<EntriesOfColumn>,
     /// Text columns that hold JSON. A table in which none of the texts of such a column is JSON is refused.
     json: BTreeSet<String>,
     /// Text columns that hold JSON for which the queries have a substitute.
     optional_json: BTreeSet<String>,
     /// The column that names a row in messages.
     id: Option<String>,
+}
+
+/// The entries of a column of maps of texts to integers that the queries of a mapping need.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntriesOfColumn {
+    column: String,
+    /// The value of the needed entries.
+    value: i32,
+    /// A column of timestamps: in rows where it is not NULL, no entries are needed.
+    unless: Option<String>,
 }
 
 /// Alternative tables, of which an export must have at least one.
@@ -185,6 +201,8 @@ pub struct RawTables {
     files: BTreeMap<String, MappingFile>,
     /// The mappings that read each raw table.
     readers: BTreeMap<String, BTreeSet<String>>,
+    /// The raw tables that a site's own queries read in place of those of a shipped mapping.
+    read_by_own_queries: BTreeSet<String>,
 }
 
 impl RawTables {
@@ -207,6 +225,12 @@ impl RawTables {
             readers.insert(folder.to_owned());
         }
         Ok(())
+    }
+
+    /// Notes that queries of the site read `raw_tables` in place of those of the mapping: they may need other entries of
+    /// maps than the mapping's file says.
+    pub fn note_own_queries<'a>(&mut self, raw_tables: impl IntoIterator<Item = &'a String>) {
+        self.read_by_own_queries.extend(raw_tables.into_iter().cloned());
     }
 
     /// Whether the raw table is optional in every mapping that reads it.
@@ -255,6 +279,23 @@ impl RawTables {
             }
         });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// The entries of a column of maps that are needed of a raw table, as every mapping that reads the table says, the
+    /// same of each. `None` where all are. What a shipped mapping needs is not what a site's own queries in its folder do.
+    pub fn needed_entries(&self, table: &str) -> Option<NeededEntries> {
+        let is_own = self.read_by_own_queries.contains(table);
+        let declared = |folder: &String| {
+            let file = self.files.get(folder).filter(|file| !(is_own && file.is_built_in))?;
+            file.tables.get(table)?.needed_entries.as_ref()
+        };
+        let mut readers = self.readers.get(table)?.iter().map(declared);
+        let first = readers.next()??;
+        readers.all(|other| other == Some(first)).then(|| NeededEntries {
+            column: first.column.clone(),
+            value: first.value,
+            unless: first.unless.clone(),
+        })
     }
 
     /// The columns of the raw table `table` that hold JSON, as some mapping says that reads the table; `None` where there
@@ -392,10 +433,13 @@ fn read(folder: &str, queries: &Queries) -> Result<MappingFile, CatalogError> {
         return Ok(MappingFile::default());
     };
     let read = Figment::from(Toml::string(&text)).extract();
-    read.map_err(|error: figment::Error| CatalogError::MappingFile {
+    let mut file: MappingFile = read.map_err(|error: figment::Error| CatalogError::MappingFile {
         file: source,
         reason: error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
-    })
+    })?;
+    let built_in = Queries::default().file_beside(folder, FILE)?;
+    file.is_built_in = built_in.is_some_and(|(_, built_in)| built_in == text);
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -462,6 +506,40 @@ mod tests {
             .add("staging/other/batches", &read, &Queries::default())
             .expect("no file");
         assert_eq!(types(&tables.with_repeated_keys("people", &found)), types(&found));
+    }
+
+    #[test]
+    fn entries_are_needed_as_every_mapping_says_whose_queries_are_its_own() {
+        let text = "[tables.people.needed_entries]\ncolumn = 'marks'\nvalue = 2\nunless = 'left'";
+        let mut tables = mine(text, &["people", "schools"]).expect("a file");
+        let needed = NeededEntries {
+            column: "marks".to_owned(),
+            value: 2,
+            unless: Some("left".to_owned()),
+        };
+        assert_eq!(tables.needed_entries("people"), Some(needed.clone()));
+        assert_eq!(tables.needed_entries("schools"), None);
+        let read = ["people".to_owned()];
+        // The site's queries are beside the site's file.
+        tables.note_own_queries(&read);
+        assert_eq!(tables.needed_entries("people"), Some(needed));
+        tables
+            .add("staging/other/batches", &read, &Queries::default())
+            .expect("no file");
+        assert_eq!(tables.needed_entries("people"), None);
+    }
+
+    #[test]
+    fn a_sites_own_query_of_a_shipped_mapping_needs_all_entries() {
+        let read = ["user_enrolments".to_owned()];
+        let mut tables = RawTables::default();
+        tables
+            .add("staging/sunbird/course_progress", &read, &Queries::default())
+            .expect("the shipped file");
+        let needed = tables.needed_entries("user_enrolments").expect("entries");
+        assert_eq!((needed.column.as_str(), needed.value), ("contentstatus", 2));
+        tables.note_own_queries(&read);
+        assert_eq!(tables.needed_entries("user_enrolments"), None);
     }
 
     #[test]

@@ -43,6 +43,25 @@ pub fn in_order(queries: &Queries) -> Result<Vec<&'static str>, CatalogError> {
     }
 }
 
+/// A built-in query and the views that it reads, down to those in `tables`, which are left out. Each but the first is
+/// read by one before it.
+pub fn queries_down_to(query: &'static str, tables: &[&str]) -> Vec<&'static str> {
+    let built_in = Queries::default();
+    let mut found = vec![query];
+    let mut next = 0;
+    while let Some(&query) = found.get(next) {
+        next += 1;
+        let read = built_in.get(query).map(|query| tables_read_by(&query));
+        let read = read.unwrap_or_default();
+        for view in queries_of_views().filter(|view| read.contains(view_of(view))) {
+            if !tables.contains(&view_of(view)) && !found.contains(&view) {
+                found.push(view);
+            }
+        }
+    }
+    found
+}
+
 fn ordered(queries: &Queries) -> Result<Vec<&'static str>, CatalogError> {
     let mut reads = BTreeMap::new();
     for query in queries_of_views() {
@@ -122,6 +141,25 @@ mod tests {
         assert!(place(&order, "reports/enrolment_details") < place(&order, "reports/course_progress_report"));
         // A query of all reports is no view.
         assert!(!order.contains(&"reports/all_reports"));
+    }
+
+    #[test]
+    fn what_a_query_reads_is_found_down_to_the_tables() {
+        let mut details = queries_down_to("reports/enrolment_details", &["distinct_batches"]);
+        assert_eq!(details[0], "reports/enrolment_details");
+        details.sort_unstable();
+        let expected = [
+            "reports/enrolment_details",
+            "reports/report_batches",
+            "staging/distinct_course_progress",
+            "staging/distinct_enrolments",
+            "staging/distinct_users",
+            "staging/numeric_course_progress",
+        ];
+        assert_eq!(details, expected);
+        let reports = queries_down_to("reports/all_reports", &["enrolment_details"]);
+        assert_eq!(reports, ["reports/all_reports", "reports/course_progress_report"]);
+        assert!(queries_down_to("reports/all_reports", &[]).contains(&"staging/distinct_batches"));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The views, each defined by the query of its name.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
+use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
 
 use super::double_clicks::{DOWNLOAD_REQUESTS, download_requests};
@@ -12,7 +15,7 @@ use crate::engine::repeated_rows::{Inputs, SplitTables, ranking_only_repeated};
 use crate::engine::{EngineError, cluster_of};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
-use crate::queries::Parameters;
+use crate::queries::{Parameters, Queries};
 
 /// The first day of tables by day, unless an earlier one is requested. Earlier timestamps in the exports are wrong.
 pub const EARLIEST_DAY: Option<NaiveDate> = NaiveDate::from_ymd_opt(2000, 1, 1);
@@ -54,40 +57,52 @@ pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
         .with("period", "*")
 }
 
-/// Registers the views that are not registered yet. `has_batches` tells whether the exports have a table `batches`.
-pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), CatalogError> {
-    if !has_batches {
-        let batches = catalog.query(BATCHES_FROM_ENROLMENTS, |parameters| parameters).await?;
-        mapping::register_view(&catalog.session, Table::Batches.name(), batches)?;
-    }
-    // Repeated keys are found and held in one process, so this does not work on a cluster.
-    let is_one_process = cluster_of(&catalog.session).is_none();
+/// Registers `batches`, made from enrolments, for exports without that table.
+pub async fn register_batches(catalog: &Catalog) -> Result<(), CatalogError> {
+    let batches = catalog.query(BATCHES_FROM_ENROLMENTS, |parameters| parameters).await?;
+    mapping::register_view(&catalog.session, Table::Batches.name(), batches)
+}
+
+/// Whether the queries of all views are the built-in ones, not a site's own.
+pub fn are_built_in(queries: &Queries) -> bool {
+    queries_of_views().all(|query| queries.is_built_in(query))
+}
+
+/// Plans and registers the views that are not registered yet.
+pub async fn register(catalog: &Catalog) -> Result<(), CatalogError> {
     for query in in_order(&catalog.queries)? {
         let name = view_of(query);
-        if catalog.session.table_exist(name).unwrap_or(false) {
-            continue;
-        }
-        let requests = match query {
-            DOWNLOAD_REQUESTS if is_one_process => download_requests(catalog).await?,
-            _ => None,
-        };
-        let frame = match requests {
-            Some(requests) => requests,
-            None => {
-                let rows = catalog.query(query, |parameters| parameters).await?;
-                if is_one_process {
-                    distinct_rows(query, rows)?
-                } else {
-                    rows
-                }
-            }
-        };
-        match name {
-            details::ENROLMENT_DETAILS => details::register(catalog, frame).await?,
-            _ => mapping::register_view(&catalog.session, name, frame)?,
+        if !catalog.session.table_exist(name).unwrap_or(false) {
+            let view = planned(catalog, query).await?;
+            mapping::register_table(&catalog.session, name, view)?;
         }
     }
     Ok(())
+}
+
+/// The view that `query` defines.
+pub async fn planned(catalog: &Catalog, query: &'static str) -> Result<Arc<dyn TableProvider>, CatalogError> {
+    // Repeated keys are found and held in one process, so this does not work on a cluster.
+    let is_one_process = cluster_of(&catalog.session).is_none();
+    let requests = match query {
+        DOWNLOAD_REQUESTS if is_one_process => download_requests(catalog).await?,
+        _ => None,
+    };
+    let rows = match requests {
+        Some(requests) => requests,
+        None => {
+            let rows = catalog.query(query, |parameters| parameters).await?;
+            if is_one_process {
+                distinct_rows(query, rows)?
+            } else {
+                rows
+            }
+        }
+    };
+    match view_of(query) {
+        details::ENROLMENT_DETAILS => details::table(catalog, rows).await,
+        _ => Ok(rows.into_view()),
+    }
 }
 
 /// The rows of a query. Where it keeps one row of each key, it ranks only rows whose key may be repeated; which keys these

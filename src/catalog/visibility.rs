@@ -61,7 +61,7 @@ impl Catalog {
             share_tables(&self.session, &seen.session, TABLE_SCHEMA).await?;
             return Ok(seen);
         }
-        // Its rows are those of people who see everything.
+        // The mart has the rows as users without restrictions see them.
         seen.mart = None;
         for table in Table::ALL {
             let name = table.name();
@@ -84,7 +84,7 @@ impl Catalog {
             seen.add(view, rows)?;
         }
         match views_users(self, visibility).await? {
-            None => views::register(&seen, true).await?,
+            None => views::register(&seen).await?,
             Some(users) => seen.register_views_over(users).await?,
         }
         seen.read_visible_reports_of(self, tenants.as_ref().map(is_of)).await?;
@@ -94,7 +94,7 @@ impl Catalog {
     /// Registers the views over `users`, which replaces the visible rows of the table `users` for them.
     async fn register_views_over(&self, users: Arc<dyn TableProvider>) -> Result<(), CatalogError> {
         let shown = self.swap(Table::Users.name(), users)?;
-        views::register(self, true).await?;
+        views::register(self).await?;
         if let Some(shown) = shown {
             self.swap(Table::Users.name(), shown)?;
         }

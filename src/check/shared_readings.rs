@@ -31,7 +31,7 @@ use crate::engine::materialised;
 use crate::engine::repeated_rows::SplitTables;
 use crate::exports::Table;
 
-/// A reading is worth its cost from so many rules on.
+/// The number of rules from which on a shared reading is worth its cost.
 const FEWEST_RULES: usize = 2;
 
 /// The rows that several rules filter.

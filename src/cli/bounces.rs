@@ -28,7 +28,7 @@ standard input: any failure; otherwise: the database does not answer); 1 some ma
 /// The largest mail that is read, in bytes: a bounce may contain the whole returned mail.
 const MOST_BYTES: u64 = 100 * 1024 * 1024;
 
-/// Read mails that came back (RFC 3464), and mark their requests as bounced.
+/// Read mail servers' reports of mails that could not be delivered (RFC 3464), and mark their requests as bounced.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct BouncesArguments {
@@ -38,7 +38,7 @@ pub struct BouncesArguments {
     /// The address that the mail on standard input came to
     #[arg(long, value_name = "ADDRESS", conflicts_with = "maildir")]
     recipient: Option<String>,
-    /// Read nothing; let mails go to this address again although one came back from it
+    /// Read nothing; allow mails to this address again, although one could not be delivered to it
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["maildir", "recipient"])]
     forget: Option<String>,
     #[command(flatten)]

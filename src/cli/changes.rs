@@ -20,7 +20,7 @@ Examples:
   pragati changes --reports reports --since 2026-11-15 --format csv -o changes.csv
   pragati changes --reports s3://bucket/reports --date 2026-11-22 --format json
 
-One row for each batch whose report is another one now: rows of the report before and after (empty where there was, or is,
+One row for each batch whose report has changed: rows of the report before and after (empty where there was, or is,
 no such batch), and people who were added, removed, or completed the course since. Without --since, the day is compared
 with the output before it, as the nightly run did. Times within a day, and settings of reports, are no changes.";
 

@@ -25,7 +25,7 @@ Examples:
 Every process reads [cluster] of pragati.toml: with tls_authorities, tls_certificate and tls_key, connections are
 encrypted, and only processes with a certificate of these authorities are let in.";
 
-/// Run a process of a cluster that plans can be handed to with --cluster.
+/// Run a scheduler or an executor of a cluster, which commands use with --cluster.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ClusterArguments {
@@ -39,7 +39,7 @@ enum Role {
     Executor(ExecutorArguments),
 }
 
-/// Take plans, and hand tasks to executors.
+/// Accept jobs, and distribute their tasks to executors.
 #[derive(Debug, Args)]
 struct SchedulerArguments {
     /// Address and port to listen on
@@ -52,7 +52,7 @@ struct SchedulerArguments {
     network: NetworkOptions,
 }
 
-/// Run tasks.
+/// Run the tasks that a scheduler distributes.
 #[derive(Debug, Args)]
 struct ExecutorArguments {
     /// The scheduler, as df://HOST:PORT [default: that of [cluster]]
@@ -67,10 +67,10 @@ struct ExecutorArguments {
     /// Tasks at a time [default: one a core]
     #[arg(long, value_name = "N", value_parser = counts::slots)]
     slots: Option<NonZeroUsize>,
-    /// Memory of all tasks together; what needs more spills to disk [default: 70 % of the machine's]
+    /// Memory of all tasks together; what does not fit spills to disk [default: 70 % of the machine's]
     #[arg(long, value_name = "SIZE")]
     memory_limit: Option<ByteSize>,
-    /// Folder of exchanged rows, of what spills and of unfinished files; no other executor's [default: in the system's
+    /// Folder of exchanged rows, spill files and unfinished files; each executor needs its own [default: in the system's
     /// temporary folder]
     #[arg(long, value_name = "DIR")]
     work_dir: Option<PathBuf>,

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
 use pragati::formats::{Format, Output, OutputError};
 
 #[derive(Debug, Args)]
 pub struct RowsOptions {
     /// Format of the output
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
-    format: FormatArgument,
+    #[arg(long, value_parser = format_parser(), default_value_t = Format::Table)]
+    format: Format,
     /// File to write; - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
@@ -17,39 +18,18 @@ pub struct RowsOptions {
 
 impl RowsOptions {
     pub fn format(&self) -> Format {
-        self.format.into()
+        self.format
     }
 
     /// Opens the file, or standard output.
     pub fn open(&self) -> Result<Output, OutputError> {
-        Output::open(Some(&self.output), !self.format().is_text())
+        Output::open(Some(&self.output), !self.format.is_text())
     }
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArgument {
-    Table,
-    Csv,
-    Tsv,
-    /// One array of objects
-    Json,
-    /// One object a line
-    Ndjson,
-    Parquet,
-    /// A stream of Arrow IPC
-    Arrow,
-}
-
-impl From<FormatArgument> for Format {
-    fn from(format: FormatArgument) -> Self {
-        match format {
-            FormatArgument::Table => Self::Table,
-            FormatArgument::Csv => Self::Csv,
-            FormatArgument::Tsv => Self::Tsv,
-            FormatArgument::Json => Self::Json,
-            FormatArgument::Ndjson => Self::Ndjson,
-            FormatArgument::Parquet => Self::Parquet,
-            FormatArgument::Arrow => Self::Arrow,
-        }
-    }
+/// Takes the name of a format; help and completions list them all.
+fn format_parser() -> ValueParser {
+    let values = Format::ALL.map(|format| PossibleValue::new(format.name()).help(format.explanation()));
+    let parser = PossibleValuesParser::new(values);
+    ValueParser::new(parser.try_map(|name| name.parse::<Format>()))
 }

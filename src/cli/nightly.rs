@@ -27,8 +27,8 @@ download_ratio/ and download_ratio_by_day/ (Parquet and CSV), changed_batches/ (
 manifest.json. Reports that did not change are taken over from the newest output that was made with the same settings:
 linked in a folder, copied by the store in a store; the bytes are those of a full run. Days of the ratio that are too old
 to be revised are carried over from the output before. A run that is stopped, or loses its power, leaves the earlier output
-as it was. With --keep 30, the output of all but the newest 30 days is removed afterwards, and what was removed is said. A
-day stays where its folder holds anything else, or where the newest output lacks some of its rows of the ratio by day.";
+as it was. With --keep 30, the output of all but the newest 30 days is removed afterwards, and the removed days are listed.
+A day stays where its folder holds anything else, or where the newest output lacks some of its rows of the ratio by day.";
 
 /// Write the reports of all batches, the report mart and the metric tables.
 #[derive(Debug, Args)]

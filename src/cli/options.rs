@@ -25,13 +25,14 @@ pub struct CommonOptions {
     /// Read a table that has no rows although it had some on an earlier day [default: refuse it as a failed export]
     #[arg(long, help_heading = "Common options")]
     allow_empty: bool,
-    /// Zone whose calendar gives the dates [default: Asia/Kolkata]
+    /// Time zone in which times become dates [default: Asia/Kolkata]
     #[arg(long, value_name = "ZONE", help_heading = "Common options")]
     timezone: Option<Zone>,
     /// Folder whose SQL files replace the built-in ones of the same name
     #[arg(long, value_name = "DIR", help_heading = "Common options")]
     queries: Option<PathBuf>,
-    /// Memory that a run may use, such as 2GB; what needs more works in groups or spills to disk [default: no limit]
+    /// Memory that a run may use, such as 2GB; what does not fit is done in groups of batches, or spills to disk
+    /// [default: no limit]
     #[arg(long, value_name = "SIZE", help_heading = "Common options")]
     memory_limit: Option<ByteSize>,
     /// Worker threads [default: one a core]
@@ -53,10 +54,10 @@ pub struct CommonOptions {
 /// The amount and the form of messages on standard error.
 #[derive(Debug, Args)]
 pub struct MessageOptions {
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long, help_heading = "Common options")]
     quiet: bool,
-    /// Say more; twice for everything
+    /// Print more messages; -vv prints all of them
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet", help_heading = "Common options")]
     verbose: u8,
     /// Form of the messages

@@ -44,7 +44,7 @@ pub struct RatioArguments {
     #[arg(long, value_enum, conflicts_with_all = ["by", "since", "until"])]
     window: Option<WindowArgument>,
     /// A row for each day, week (from Monday) or month
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "PERIOD")]
     by: Option<PeriodArgument>,
     /// First local day whose downloads count, as YYYY-MM-DD [default: that of the first click]
     #[arg(long, value_name = "DATE", value_parser = local_day)]

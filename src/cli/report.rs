@@ -50,7 +50,7 @@ consent must then be those of the nightly run.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group = ArgGroup::new("what").required(true))]
 pub struct ReportArguments {
-    /// The batch; again for further ones
+    /// Id of the batch; may be repeated
     #[arg(long, value_name = "ID", group = "what")]
     batch: Vec<BatchId>,
     /// All batches of this course
@@ -74,10 +74,10 @@ pub struct ReportArguments {
     /// Start the CSV without a byte-order mark
     #[arg(long)]
     no_bom: bool,
-    /// Write cells that a spreadsheet would run as a formula as they are
+    /// Put no apostrophe before cells that a spreadsheet would run as a formula
     #[arg(long)]
     no_formula_escape: bool,
-    /// Show External ID, School Name and Block Name only where the user's tenant is the batch's
+    /// Show External ID, School Name and Block Name only of users who belong to the batch's tenant
     #[arg(long)]
     same_tenant: bool,
     #[command(flatten)]

@@ -10,16 +10,16 @@ use super::failure::UsageError;
 
 #[derive(Debug, Args)]
 pub struct FilterOptions {
-    /// Only rows with this Block Name, exactly as it is in the report; again for further ones; "" for rows without one
+    /// Only rows with this Block Name, exactly as it is in the report; may be repeated; "" for rows without one
     #[arg(long, value_name = "NAME", help_heading = "Filter")]
     block: Vec<String>,
-    /// Only rows with this District Name; again for further ones
+    /// Only rows with this District Name; may be repeated
     #[arg(long, value_name = "NAME", help_heading = "Filter")]
     district: Vec<String>,
-    /// Only rows with this School Name; again for further ones
+    /// Only rows with this School Name; may be repeated
     #[arg(long, value_name = "NAME", help_heading = "Filter")]
     school: Vec<String>,
-    /// Only rows with this Organization Name; again for further ones
+    /// Only rows with this Organization Name; may be repeated
     #[arg(long, value_name = "NAME", help_heading = "Filter")]
     organisation: Vec<String>,
     /// Only rows with a Completion Date, or only those without

@@ -24,7 +24,7 @@ Examples:
   pragati requests list --limit 1000 --format json
   pragati requests show 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90
   pragati requests retry 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90     try a failed request again
-  pragati requests cancel 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90    end one that waits or is worked on
+  pragati requests cancel 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90    end one that is queued or running
   pragati requests revoke-link 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90   its signed link works no more
   pragati requests sign-out 4cd4c690-eab6-4e70-855a-907c7ff3d9c1      end a person's sessions in browsers
 
@@ -46,9 +46,9 @@ enum Action {
     Show(ShowArguments),
     /// Put a failed request back into the queue, with a new deadline
     Retry(OneArguments),
-    /// End a request that waits or is worked on; nobody is told by mail
+    /// End a request that is queued or running; no mail is sent about it
     Cancel(OneArguments),
-    /// Make the signed link in the mails of a request useless (serve.links); its requester can still log in for the file
+    /// Revoke the signed link in the mails of a request (serve.links); its requester can still log in for the file
     RevokeLink(OneArguments),
     /// End all sessions that a person began by signing in with a browser
     SignOut(SignOutArguments),
@@ -74,7 +74,7 @@ struct ListArguments {
 
 #[derive(Debug, Args)]
 struct ShowArguments {
-    /// The request
+    /// Id of the request
     id: RequestId,
     /// Format of the output
     #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
@@ -85,7 +85,7 @@ struct ShowArguments {
 
 #[derive(Debug, Args)]
 struct OneArguments {
-    /// The request
+    /// Id of the request
     id: RequestId,
     #[command(flatten)]
     place: PlaceOptions,

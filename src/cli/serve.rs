@@ -44,7 +44,7 @@ pub struct ServeArguments {
     /// Sender of mails, such as 'Pragati <reports@example.org>'
     #[arg(long, value_name = "ADDRESS")]
     mail_from: Option<String>,
-    /// Accept any user without proof; for trials on this machine alone
+    /// Accept every user name without a password; for trials on this machine only
     #[arg(long)]
     dev_auth: bool,
     #[command(flatten)]

@@ -32,9 +32,10 @@ Examples:
   echo 'select count(*) from users' | pragati sql --exports exports
 
 Parameters are bound as values, never pasted into the SQL: --param name=text, --param rows:int=5, --param day:date=2026-11-22.
-Statements run in order; the first that fails ends the run with exit code 1, and nothing runs where one is not SQL (2).";
+Statements run in order; the first that fails ends the run with exit code 1. Where one cannot be parsed, none runs, with
+exit code 2.";
 
-/// Run SQL over the tables and views of a snapshot; on a terminal, a shell.
+/// Run SQL over the tables and views of a snapshot; an interactive shell on a terminal.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SqlArguments {
@@ -52,7 +53,7 @@ pub struct SqlArguments {
     /// and was made with the same settings and queries [default: serve.reports]
     #[arg(long, value_name = "DIR|URL")]
     reports: Option<String>,
-    /// File that keeps the shell's lines [default: pragati/history in the user's state folder]
+    /// File with the shell's history [default: pragati/history in the user's state folder]
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
     #[command(flatten)]

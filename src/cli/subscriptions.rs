@@ -68,7 +68,7 @@ struct ListArguments {
 
 #[derive(Debug, Args)]
 struct ShowArguments {
-    /// The subscription
+    /// Id of the subscription
     id: SubscriptionId,
     /// Format of the output
     #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
@@ -79,7 +79,7 @@ struct ShowArguments {
 
 #[derive(Debug, Args)]
 struct OneArguments {
-    /// The subscription
+    /// Id of the subscription
     id: SubscriptionId,
     #[command(flatten)]
     place: PlaceOptions,

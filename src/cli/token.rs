@@ -24,7 +24,7 @@ token; 1: it does not, and the first check that fails is the reason.";
 /// The most bytes of a token that are read: more than the service accepts.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// Look into login tokens, as `pragati serve` does.
+/// Check login tokens as `pragati serve` does.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct TokenArguments {

@@ -12,7 +12,7 @@ pub const PREFIX: &str = "PRAGATI_";
 /// What separates a section from its setting in a variable.
 pub const SEPARATOR: &str = "__";
 
-/// A name is near another where at most one of so many letters differs.
+/// A name is near another where at most one letter in this many differs.
 const LETTERS_OF_A_SLIP: usize = 3;
 
 /// What libraries call the types of settings, and what people do.

@@ -10,6 +10,8 @@ use foldhash::fast::FixedState;
 use super::error::DetailsError;
 use super::part_bounds::Bounds;
 use super::scope::IdRange;
+use super::tenants::{ChosenBatches, TenantCondition};
+use crate::engine::EngineError;
 
 /// One batch that has a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Batches {
     listed: Arc<Listed>,
     bounds: Arc<Bounds>,
     unlisted: Mutex<HashMap<String, Unlisted>>,
+    /// The batches whose rows are read; all where there is no condition on them.
+    chosen: Option<Arc<ChosenBatches>>,
 }
 
 /// The batches of the table `batches`, by number.
@@ -80,6 +84,7 @@ impl Batches {
             }),
             bounds,
             unlisted: Mutex::default(),
+            chosen: None,
         }
     }
 
@@ -89,7 +94,30 @@ impl Batches {
             listed: Arc::clone(&self.listed),
             bounds: Arc::clone(&self.bounds),
             unlisted: Mutex::default(),
+            chosen: self.chosen.clone(),
         }
+    }
+
+    /// The same directory, for reading only rows of batches whose tenant meets a condition. All batches stay in it: rows
+    /// of one that is left out must not be taken for those of one that is not listed.
+    ///
+    /// # Errors
+    /// Where the condition fails for the tenant of a batch.
+    pub fn of_tenants(self, condition: Option<&TenantCondition>) -> Result<Self, DetailsError> {
+        let chosen = condition.map(|condition| condition.choose(&self.listed.batches));
+        let chosen = chosen
+            .transpose()
+            .map_err(EngineError::running("the condition on tenants"))?;
+        Ok(Self {
+            chosen: chosen.map(Arc::new),
+            ..self
+        })
+    }
+
+    /// Whether rows of this listed batch are read; of one that is not listed for `None`.
+    pub fn has_rows_of(&self, listed: Option<NumberedBatch>) -> bool {
+        let number = listed.map(|batch| batch.number);
+        self.chosen.as_ref().is_none_or(|chosen| chosen.has(number))
     }
 
     /// The bounds of its parts and sections.

@@ -353,8 +353,12 @@ fn add_enrolments(
         if user_ids.is_null(row) || batch_ids.is_null(row) {
             continue;
         }
+        let listed = named.listed(row);
+        if !batches.has_rows_of(listed) {
+            continue;
+        }
         let course_id = course_ids.is_valid(row).then(|| course_ids.value(row));
-        let batch = match named.listed(row) {
+        let batch = match listed {
             Some(batch) => batch,
             None => batches.find_or_add(batch_ids.value(row), course_id)?,
         };
@@ -387,8 +391,12 @@ fn add_progress(
         if user_ids.is_null(row) || batch_ids.is_null(row) {
             continue;
         }
+        let listed = named.listed(row);
+        if !batches.has_rows_of(listed) {
+            continue;
+        }
         let user = user.or_else(|| unknown_users.find(user_ids.value(row)));
-        let batch = named.listed(row).or_else(|| batches.find(batch_ids.value(row)));
+        let batch = listed.or_else(|| batches.find(batch_ids.value(row)));
         let (Some(batch), Some(user)) = (batch, user) else {
             continue;
         };

@@ -31,6 +31,7 @@ mod scope;
 mod shared_texts;
 mod table;
 mod tables;
+mod tenants;
 mod user_keys;
 mod user_rows;
 mod users;
@@ -72,6 +73,7 @@ pub use rows::{ENROLMENT_BYTES, PROGRESS_BYTES};
 pub use scope::Scope;
 pub use table::{EnrolmentDetails, Sources};
 pub use tables::Tables;
+use tenants::TenantCondition;
 #[cfg(feature = "cluster")]
 pub use users::user_columns;
 use users::{RankedUsers, Sharing, Users, detail_columns};
@@ -241,9 +243,14 @@ async fn assemble_within(
     in_parts(rows, details, parts, wanted.clone())
 }
 
-/// The reports of few batches, whose rows are all that the tables give, in one part, with these columns. The rows are
-/// accounted for in `memory` while they are read.
-async fn assemble_some(tables: &dyn Tables, wanted: &Wanted, memory: &RowMemory) -> Result<Assembly, DetailsError> {
+/// The reports of few batches, whose rows are all that the tables give of these tenants, in one part, with these columns.
+/// The rows are accounted for in `memory` while they are read.
+async fn assemble_some(
+    tables: &dyn Tables,
+    wanted: &Wanted,
+    tenants: Option<&TenantCondition>,
+    memory: &RowMemory,
+) -> Result<Assembly, DetailsError> {
     let scope = Scope::Everything;
     // Until users and batches are known, the rows have their ids.
     let unnumbered = RowMemory::within(&tables.memory_pool());
@@ -263,7 +270,7 @@ async fn assemble_some(tables: &dyn Tables, wanted: &Wanted, memory: &RowMemory)
         load::gathered(progress, "table course_progress", &unnumbered),
     );
     let ((enrolled, users, details), progress, batches) = tokio::try_join!(enrolled_users, progress, batches)?;
-    let batches = Batches::within(batches, Arc::default());
+    let batches = Batches::within(batches, Arc::default()).of_tenants(tenants)?;
     let rows = numbered(streams_of(enrolled)?, streams_of(progress)?, users, batches, memory).await?;
     in_parts(rows, details, 0..1, wanted.clone())
 }

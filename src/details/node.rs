@@ -24,9 +24,13 @@ use super::error::DetailsError;
 use super::planned::{PlannedTables, TablePlan};
 use super::row_memory::RowMemory;
 use super::scope::NamedBatches;
+use super::tenants::TenantCondition;
 use super::without_users::{assemble_buckets, bucket_count};
 use super::{AllUsers, PART_ROWS, Scope, assemble_some, assemble_within, batches_in_parts, part_count};
 use crate::engine::measured;
+
+/// A condition on tenants is expected to leave one row in so many, as the engine expects of one that it knows nothing of.
+const ROWS_PER_ROW_OF_TENANTS: u64 = 5;
 
 /// What a scan asks for.
 #[derive(Debug, Clone)]
@@ -34,7 +38,9 @@ pub struct Asked {
     pub wanted: Wanted,
     /// The batches whose rows the tables' plans give.
     pub batches: NamedBatches,
-    /// The condition on batches that these rows meet, as EXPLAIN shows it.
+    /// The condition that the tenants of their batches meet.
+    pub tenants: Option<TenantCondition>,
+    /// The conditions on batches and tenants that the rows meet, as EXPLAIN shows them.
     pub condition: Option<String>,
     /// The estimated number of rows of all reports.
     pub rows: u64,
@@ -75,7 +81,8 @@ impl Asked {
     fn statistics(&self, shares: usize) -> Statistics {
         let mut statistics = Statistics::new_unknown(&self.wanted.schema());
         if !self.is_of_few() {
-            let rows = usize::try_from(self.rows).unwrap_or(usize::MAX);
+            let share = self.tenants.as_ref().map_or(1, |_| ROWS_PER_ROW_OF_TENANTS);
+            let rows = usize::try_from(self.rows / share).unwrap_or(usize::MAX);
             let most = self.limit.unwrap_or(usize::MAX);
             statistics.num_rows = Precision::Inexact((rows / shares).min(most));
         }
@@ -88,7 +95,7 @@ impl Asked {
         statistics
     }
 
-    /// What is known of the order of the rows, and of their batch where it is one.
+    /// What is known of the order of the rows, and of their batch and its tenant where it is one.
     fn equivalences(&self) -> Result<EquivalenceProperties> {
         let order = match self.is_ordered() {
             true => self.order(),
@@ -96,9 +103,12 @@ impl Asked {
         };
         let orders = (!order.is_empty()).then_some(order);
         let mut known = EquivalenceProperties::new_with_orderings(self.wanted.schema(), orders);
-        if let (Some(id), Some(batch)) = (self.batches.one(), self.expression(Column::BatchId)) {
-            let same = AcrossPartitions::Uniform(Some(ScalarValue::Utf8View(Some(id.to_owned()))));
-            known.add_constants([ConstExpr::new(Arc::new(batch), same)])?;
+        let tenant = self.tenants.as_ref().and_then(TenantCondition::one);
+        for (id, column) in [(self.batches.one(), Column::BatchId), (tenant, Column::TenantId)] {
+            if let (Some(id), Some(column)) = (id, self.expression(column)) {
+                let same = AcrossPartitions::Uniform(Some(ScalarValue::Utf8View(Some(id.to_owned()))));
+                known.add_constants([ConstExpr::new(Arc::new(column), same)])?;
+            }
         }
         Ok(known)
     }
@@ -213,19 +223,21 @@ impl Asked {
             context: Arc::clone(context),
             temp_folder: self.temp_folder.clone(),
         };
+        let tenants = self.tenants.as_ref();
         if !self.is_ordered() {
             let buckets = if self.is_of_few() { 1 } else { bucket_count(self.rows) };
             return Ok(Assembled {
-                parts: assemble_buckets(&tables, &self.wanted, buckets).await?,
+                parts: assemble_buckets(&tables, &self.wanted, tenants, buckets).await?,
                 _memory: None,
             });
         }
         let memory = RowMemory::within(context.memory_pool());
         let assembly = if self.is_of_few() {
-            assemble_some(&tables, &self.wanted, &memory).await?
+            assemble_some(&tables, &self.wanted, tenants, &memory).await?
         } else {
             let (all_users, batches) = tokio::try_join!(AllUsers::read(&tables), batches_in_parts(&tables, self.rows))?;
             let all_users = all_users.with_columns(self.wanted.clone());
+            let batches = batches.of_tenants(tenants)?;
             let parts = 0..batches.part_count();
             assemble_within(&tables, Scope::Everything, &all_users, batches, parts, &memory).await?
         };
@@ -357,6 +369,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use datafusion::physical_plan::PhysicalExpr;
+    use datafusion::prelude::{SessionContext, col, lit};
 
     use super::*;
 
@@ -365,6 +379,7 @@ mod tests {
         Asked {
             wanted: Wanted::all(),
             batches: NamedBatches::All,
+            tenants: None,
             condition: None,
             rows: 5 * PART_ROWS,
             limit,
@@ -378,6 +393,7 @@ mod tests {
         assert_eq!(asked(None).statistics(1).num_rows, Precision::Inexact(rows));
         assert_eq!(asked(None).statistics(5).num_rows, Precision::Inexact(rows / 5));
         assert_eq!(asked(Some(7)).statistics(1).num_rows, Precision::Inexact(7));
+        assert_eq!(of_tenant("t1").statistics(1).num_rows, Precision::Inexact(rows / 5));
         let of_one = Asked {
             batches: NamedBatches::One("b1".to_owned()),
             ..asked(None)
@@ -389,6 +405,29 @@ mod tests {
             let names: Vec<&str> = without_nulls.map(|(field, _)| field.name().as_str()).collect();
             assert_eq!(names, ["batch_id", "user_id", "has_progress", "known_user"]);
         }
+    }
+
+    /// The same rows of the batches of a tenant.
+    fn of_tenant(tenant: &str) -> Asked {
+        let condition = col("tenant_id").eq(lit(tenant));
+        let condition = TenantCondition::new(condition, Some(tenant.to_owned()), &SessionContext::new().state());
+        Asked {
+            tenants: Some(condition.expect("a condition")),
+            ..asked(None)
+        }
+    }
+
+    #[test]
+    fn the_tenant_of_rows_that_an_equality_chooses_is_constant() {
+        let constants = |asked: Asked| {
+            let known = asked.equivalences().expect("an order");
+            let tenant = asked.expression(Column::TenantId).expect("a column");
+            let tenant: Arc<dyn PhysicalExpr> = Arc::new(tenant);
+            known.is_expr_constant(&tenant)
+        };
+        assert_eq!(constants(asked(None)), None);
+        let same = ScalarValue::Utf8View(Some("t1".to_owned()));
+        assert_eq!(constants(of_tenant("t1")), Some(AcrossPartitions::Uniform(Some(same))));
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl RowMemory {
         Self(Some(Arc::new(MemoryConsumer::new(ROWS).register(pool))))
     }
 
-    /// Accounts for so many more bytes.
+    /// Accounts for `bytes` more bytes.
     ///
     /// # Errors
     /// Where they are more than the limit leaves.

@@ -22,12 +22,15 @@ use super::node::{Asked, EnrolmentDetailsExec};
 use super::planned::TablePlan;
 use super::rows::ROW_BYTES;
 use super::scope::NamedBatches;
+use super::tenants::{TENANT_ID, TenantCondition};
 use super::without_users;
 use crate::engine::{planning_parts, scan_of_view};
 
 /// The divisor of a memory limit that gives the bytes which assembled rows may take. Beyond, the query runs, whose joins
 /// spill.
 const SHARE_OF_MEMORY: u64 = 2;
+/// The column that holds the id of a batch.
+const BATCH_ID: &str = "batch_id";
 
 /// The tables that rows are assembled from.
 #[derive(Debug)]
@@ -188,11 +191,7 @@ impl EnrolmentDetails {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let conditions: Vec<Expr> = filters
-            .iter()
-            .filter(|filter| is_about_batch(filter))
-            .cloned()
-            .collect();
+        let conditions = those_of(filters, is_about_batch);
         let batches = named_batches(&conditions);
         let wanted = Wanted::at(projection.map(Vec::as_slice));
         if self.is_for_the_query(session, &wanted, &batches, filters) {
@@ -206,10 +205,11 @@ impl EnrolmentDetails {
         let asked = Asked {
             wanted,
             batches,
-            condition: conjunction(conditions).map(|condition| condition.to_string()),
+            tenants: tenant_condition(filters, session)?,
+            condition: conjunction(those_of(filters, is_met_here)).map(|condition| condition.to_string()),
             rows: self.rows,
             // A condition that is left above may need more rows.
-            limit: limit.filter(|_| filters.iter().all(is_about_batch)),
+            limit: limit.filter(|_| filters.iter().all(is_met_here)),
             temp_folder: self.temp_folder.clone(),
         };
         let partitions = asked.most_partitions().min(session.config().target_partitions());
@@ -232,12 +232,13 @@ impl TableProvider for EnrolmentDetails {
 
     crate::scans::scan_in_own_future!(EnrolmentDetails);
 
-    /// Conditions on batches leave the rows that meet them and no others; the other conditions choose the plan.
+    /// Conditions on batches or on their tenants leave the rows that meet them and no others; the other conditions choose
+    /// the plan.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let support = |filter: &&Expr| {
             Ok(if filter.is_volatile() || has_subquery(filter)? {
                 TableProviderFilterPushDown::Unsupported
-            } else if is_about_batch(filter) {
+            } else if is_about_batch(filter) || is_about(filter, TENANT_ID) {
                 TableProviderFilterPushDown::Exact
             } else {
                 TableProviderFilterPushDown::Inexact
@@ -247,10 +248,39 @@ impl TableProvider for EnrolmentDetails {
     }
 }
 
-/// Whether a condition is about `batch_id` and nothing else.
-fn is_about_batch(filter: &Expr) -> bool {
+/// Whether a condition is about this column and nothing else.
+fn is_about(filter: &Expr, name: &str) -> bool {
     let columns = filter.column_refs();
-    !columns.is_empty() && columns.iter().all(|column| column.name() == "batch_id")
+    !columns.is_empty() && columns.iter().all(|column| column.name() == name)
+}
+
+/// Whether the rows of the tables are filtered by a condition.
+fn is_about_batch(filter: &Expr) -> bool {
+    is_about(filter, BATCH_ID)
+}
+
+/// Whether a condition is met by all batches of a tenant or by none. A constant is met by those of all tenants or of none:
+/// rules may have made one of a condition since the table promised to meet it.
+fn is_met_by_tenants(filter: &Expr) -> bool {
+    filter.column_refs().iter().all(|column| column.name() == TENANT_ID)
+}
+
+/// Whether all rows of a scan meet a condition, so that it is not left to a filter above.
+fn is_met_here(filter: &Expr) -> bool {
+    is_about_batch(filter) || is_met_by_tenants(filter)
+}
+
+/// The conditions of a kind.
+fn those_of(filters: &[Expr], is_of_kind: fn(&Expr) -> bool) -> Vec<Expr> {
+    filters.iter().filter(|filter| is_of_kind(filter)).cloned().collect()
+}
+
+/// The condition that batches are chosen by, where there is one.
+fn tenant_condition(filters: &[Expr], session: &dyn Session) -> Result<Option<TenantCondition>> {
+    let conditions = those_of(filters, is_met_by_tenants);
+    let named = conditions.iter().find_map(|condition| value_of(condition, TENANT_ID));
+    let all = conjunction(conditions);
+    all.map(|all| TenantCondition::new(all, named, session)).transpose()
 }
 
 fn has_subquery(filter: &Expr) -> Result<bool> {
@@ -275,26 +305,26 @@ fn names(filter: &Expr, name: &str) -> bool {
 
 /// The batches that conditions on `batch_id` name: few where one of them is an equality or a list.
 fn named_batches(conditions: &[Expr]) -> NamedBatches {
-    match conditions.iter().find_map(named_batch) {
+    match conditions.iter().find_map(|condition| value_of(condition, BATCH_ID)) {
         Some(id) => NamedBatches::One(id),
         None if conditions.iter().any(is_list) => NamedBatches::Several,
         None => NamedBatches::All,
     }
 }
 
-/// The batch id of an equality.
-fn named_batch(condition: &Expr) -> Option<String> {
+/// The text that an equality compares this column with.
+fn value_of(condition: &Expr, name: &str) -> Option<String> {
     match condition {
         Expr::BinaryExpr(BinaryExpr {
             left,
             op: Operator::Eq,
             right,
-        }) if is_batch_id(left) => text_of(right),
+        }) if is_column(left, name) => text_of(right),
         Expr::BinaryExpr(BinaryExpr {
             left,
             op: Operator::Eq,
             right,
-        }) if is_batch_id(right) => text_of(left),
+        }) if is_column(right, name) => text_of(left),
         _ => None,
     }
 }
@@ -302,20 +332,20 @@ fn named_batch(condition: &Expr) -> Option<String> {
 /// Whether a condition lists batch ids; the optimizer makes alternatives of a short list.
 fn is_list(condition: &Expr) -> bool {
     match condition {
-        Expr::InList(list) => !list.negated && is_batch_id(&list.expr),
+        Expr::InList(list) => !list.negated && is_column(&list.expr, BATCH_ID),
         Expr::BinaryExpr(BinaryExpr {
             left,
             op: Operator::Or,
             right,
         }) => [left, right]
             .into_iter()
-            .all(|side| named_batch(side).is_some() || is_list(side)),
+            .all(|side| value_of(side, BATCH_ID).is_some() || is_list(side)),
         _ => false,
     }
 }
 
-fn is_batch_id(expr: &Expr) -> bool {
-    matches!(expr, Expr::Column(column) if column.name == "batch_id")
+fn is_column(expr: &Expr, name: &str) -> bool {
+    matches!(expr, Expr::Column(column) if column.name == name)
 }
 
 fn text_of(expr: &Expr) -> Option<String> {

@@ -31,6 +31,7 @@ use super::row_list::RowList;
 use super::rows::{Enrolment, Keyed, Progress};
 use super::scope::Scope;
 use super::tables::Tables;
+use super::tenants::TenantCondition;
 use super::user_keys::{UserKey, UserKeys};
 use crate::engine::EngineError;
 
@@ -74,17 +75,18 @@ pub fn columns_for(table: &str, wanted: &Wanted) -> Vec<&'static str> {
     columns_of(table).iter().copied().filter(is_read).collect()
 }
 
-/// Reads enrolments and progress, and divides them into `buckets` buckets, which give the wanted columns.
+/// Reads enrolments and progress of these tenants, and divides them into `buckets` buckets, which give the wanted columns.
 ///
 /// # Errors
 /// Where a table cannot be read, or the memory does not suffice.
 pub async fn assemble_buckets(
     tables: &dyn Tables,
     wanted: &Wanted,
+    tenants: Option<&TenantCondition>,
     buckets: usize,
 ) -> Result<Vec<Arc<dyn PartitionStream>>, DetailsError> {
     let scope = Scope::Everything;
-    let batches = Batches::within(load::batches(tables, scope).await?, Arc::default());
+    let batches = Batches::within(load::batches(tables, scope).await?, Arc::default()).of_tenants(tenants)?;
     let memory = MemoryConsumer::new("rows of enrolment_details").register(&tables.memory_pool());
     let reader = Arc::new(Reader {
         batches,
@@ -159,8 +161,12 @@ impl Reader {
             if user_ids.is_null(row) || batch_ids.is_null(row) {
                 continue;
             }
+            let listed = named.listed(row);
+            if !self.batches.has_rows_of(listed) {
+                continue;
+            }
             let course_id = course_ids.filter(|ids| ids.is_valid(row)).map(|ids| ids.value(row));
-            let batch = match named.listed(row) {
+            let batch = match listed {
                 Some(batch) => batch,
                 None => self.batches.find_or_add(batch_ids.value(row), course_id)?,
             };
@@ -194,7 +200,11 @@ impl Reader {
             if user_ids.is_null(row) || batch_ids.is_null(row) {
                 continue;
             }
-            let batch = named.listed(row).or_else(|| self.batches.find(batch_ids.value(row)));
+            let listed = named.listed(row);
+            if !self.batches.has_rows_of(listed) {
+                continue;
+            }
+            let batch = listed.or_else(|| self.batches.find(batch_ids.value(row)));
             let Some(batch) = batch else { continue };
             let key = self.key(batch.number, user_ids.value(row))?;
             let percent = percents.filter(|all| all.is_valid(row)).map(|all| all.value(row));

@@ -7,15 +7,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use super::compacted_stream::compacted_stream;
@@ -62,6 +61,10 @@ impl CompactExec {
             metrics: ExecutionPlanMetricsSet::new(),
         }
     }
+
+    fn over(&self, rows: Arc<dyn ExecutionPlan>) -> Self {
+        Self::new(rows)
+    }
 }
 
 impl DisplayAs for CompactExec {
@@ -83,22 +86,7 @@ impl ExecutionPlan for CompactExec {
         vec![true]
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.rows]
-    }
-
-    crate::engine::without_expressions!();
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[_; 1]>::try_from(children) {
-            Ok([rows]) => Ok(Arc::new(Self::new(rows))),
-            Err(_) => internal_err!("CompactExec compacts the rows of one plan"),
-        }
-    }
+    crate::engine::one_input!(rows);
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let rows_a_batch = context.session_config().batch_size();
@@ -108,17 +96,7 @@ impl ExecutionPlan for CompactExec {
         Ok(counted(compacted, metrics))
     }
 
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
-    }
-
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        Ok(Arc::clone(&inputs[0]))
-    }
+    crate::engine::statistics_of_input!();
 
     fn cardinality_effect(&self) -> CardinalityEffect {
         CardinalityEffect::Equal

@@ -12,14 +12,13 @@ use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Constraint, Constraints, Result, Statistics, internal_err};
+use datafusion::common::{Constraint, Constraints, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::execution_plan::{CardinalityEffect, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 
 use super::measured_stream::counted;
@@ -59,8 +58,8 @@ impl PhysicalOptimizerRule for RightKeys {
 
 /// Whether every unique key of the projection is one of its input.
 fn has_right_keys(projection: &ProjectionExec) -> bool {
-    let told = projection.properties().equivalence_properties().constraints();
-    if told.iter().next().is_none() {
+    let reported = projection.properties().equivalence_properties().constraints();
+    if reported.iter().next().is_none() {
         return true;
     }
     let places: Vec<Option<usize>> = projection
@@ -75,7 +74,7 @@ fn has_right_keys(projection: &ProjectionExec) -> bool {
         .iter()
         .filter_map(|key| projected(key, &places))
         .collect();
-    told.iter().all(|key| right.contains(key))
+    reported.iter().all(|key| right.contains(key))
 }
 
 /// A unique key of the input, mapped to the column indexes of the projection; `None` where a column is not projected.
@@ -115,6 +114,10 @@ impl NoKeysExec {
             metrics: ExecutionPlanMetricsSet::new(),
         }
     }
+
+    fn over(&self, rows: Arc<dyn ExecutionPlan>) -> Self {
+        Self::new(rows)
+    }
 }
 
 impl DisplayAs for NoKeysExec {
@@ -141,39 +144,14 @@ impl ExecutionPlan for NoKeysExec {
         vec![false]
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.rows]
-    }
-
-    crate::engine::without_expressions!();
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[_; 1]>::try_from(children) {
-            Ok([rows]) => Ok(Arc::new(Self::new(rows))),
-            Err(_) => internal_err!("NoKeysExec gives the rows of one plan"),
-        }
-    }
+    crate::engine::one_input!(rows);
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         Ok(counted(self.rows.execute(partition, context)?, metrics))
     }
 
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
-    }
-
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        Ok(Arc::clone(&inputs[0]))
-    }
+    crate::engine::statistics_of_input!();
 
     fn supports_limit_pushdown(&self) -> bool {
         true

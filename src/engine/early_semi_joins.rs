@@ -12,8 +12,9 @@
 //!   few                                           items
 //! ```
 //!
-//! A row of an inner join has the key of its row of `orders`, so a row passes here if and only if it passes there, also
-//! where the key is NULL, and as often. That is not so below an outer join, whose rows may lack the row of an input.
+//! A row of the inner join has the key of its row of `orders`, so it passes the semi join above if and only if that row
+//! passes the semi join below, also where the key is NULL, and as often. That is not so below an outer join, whose rows
+//! may lack the row of an input.
 //!
 //! Keys are columns only: another expression might fail for rows that the joins leave out. The rule applies where the
 //! keys are probably few, since a semi join that leaves out nothing is cheaper after joins that leave few rows.

@@ -33,9 +33,9 @@ pub fn materialised(rows: DataFrame, partitions: usize) -> Arc<dyn TableProvider
 /// How densely the rows of a query fill its batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Density {
-    /// Few of the rows that were read are left in each batch, so they are compacted before they are written.
+    /// A batch has few of the rows that were read, so batches are compacted before they are written.
     Sparse,
-    /// Most are left.
+    /// A batch has most of the rows that were read.
     Dense,
 }
 
@@ -45,7 +45,7 @@ pub struct MaterialisedRows {
     rows: DataFrame,
     density: Density,
     schema: SchemaRef,
-    /// The rows of each partition of the source that has any; removed with the last table that reads them.
+    /// The spill files of each partition of the query that has rows. They are removed with this value.
     files: OnceCell<Vec<SpilledRows>>,
 }
 
@@ -90,11 +90,11 @@ impl MaterialisedRows {
     /// # Errors
     /// Where the query fails, or a file cannot be written.
     pub async fn files(&self, context: &Arc<TaskContext>) -> Result<&[SpilledRows]> {
-        let files = self.files.get_or_try_init(|| self.work_out(context)).await?;
+        let files = self.files.get_or_try_init(|| self.run(context)).await?;
         Ok(files)
     }
 
-    async fn work_out(&self, context: &Arc<TaskContext>) -> Result<Vec<SpilledRows>> {
+    async fn run(&self, context: &Arc<TaskContext>) -> Result<Vec<SpilledRows>> {
         let plan = self.rows.clone().create_physical_plan().await?;
         let partitions = plan.output_partitioning().partition_count();
         let layout = ColumnFiles::new(&self.schema, partitions);
@@ -116,17 +116,17 @@ impl MaterialisedRows {
     }
 }
 
-/// The same query in a session without tables: its plan has those that it reads. A table of such rows would keep
-/// itself, and all other tables of its session, for ever.
+/// The same query in a session without tables; its plan has the tables that it reads. Otherwise a table of these rows,
+/// registered in the session, and the session would own each other and never be freed.
 fn without_tables(rows: DataFrame) -> DataFrame {
     let (mut session, plan) = rows.into_parts();
     session.register_catalog_list(Arc::new(MemoryCatalogProviderList::new()));
     DataFrame::new(session, plan)
 }
 
-/// The rows with the types of `schema`, which the files' headers tell to their readers. The engine may give another type
-/// than the logical plan says: `coalesce` of a text and a text view is the one before optimisation and the other after
-/// it.
+/// The rows cast to the types of `schema`, which the headers of the files state. A physical plan may give other types
+/// than the logical plan says: `coalesce` of a text and a text view is a text before optimisation and a text view after
+/// it, or the reverse.
 fn of_schema(rows: SendableRecordBatchStream, schema: &SchemaRef) -> SendableRecordBatchStream {
     let given = Arc::clone(schema);
     let batches = rows.map(move |batch| {

@@ -24,6 +24,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Par
 use super::materialised::{Density, MaterialisedRows};
 use super::measured_stream::measured;
 use super::spilled_rows::SpilledRows;
+use crate::plan_nodes::column_names;
 
 /// The table `name` of the rows of `rows`, which runs at most once, in its own session. Its sources must not change.
 pub fn materialised_table(name: &str, rows: DataFrame) -> Arc<dyn TableProvider> {
@@ -151,13 +152,10 @@ impl MaterialisedExec {
 
 impl DisplayAs for MaterialisedExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let (table, names, partitions) = (&self.table, column_names(&self.schema), self.counts.len());
         write!(
             f,
-            "MaterialisedExec: table={}, columns=[{}], partitions={}",
-            self.table,
-            names.join(", "),
-            self.counts.len()
+            "MaterialisedExec: table={table}, columns=[{names}], partitions={partitions}"
         )
     }
 }
@@ -178,8 +176,8 @@ impl ExecutionPlan for MaterialisedExec {
         let Some(file) = file else {
             return internal_err!("table {} has no rows for partition {partition}", self.table);
         };
-        let batches = file.read(self.projection.as_deref(), &context)?;
-        file.count_in(&SpillMetrics::new(&self.metrics, partition));
+        let spilled = SpillMetrics::new(&self.metrics, partition);
+        let batches = file.read_in_node(self.projection.as_deref(), &context, &spilled)?;
         Ok(measured(batches, BaselineMetrics::new(&self.metrics, partition)))
     }
 

@@ -19,8 +19,9 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::materialised::MaterialisedRows;
 use super::measured_stream::measured;
+use crate::plan_nodes::column_names;
 
-/// The table of some rows, in so many partitions.
+/// The table of rows that are materialised when they are first read.
 #[derive(Debug)]
 pub struct MaterialisedWhenRead {
     rows: Arc<MaterialisedRows>,
@@ -28,7 +29,7 @@ pub struct MaterialisedWhenRead {
 }
 
 impl MaterialisedWhenRead {
-    /// A table of `rows`, of which no partition has been read yet.
+    /// A table of `rows` in `partitions` partitions.
     pub fn new(rows: MaterialisedRows, partitions: usize) -> Self {
         Self {
             rows: Arc::new(rows),
@@ -74,8 +75,8 @@ impl TableProvider for MaterialisedWhenRead {
     crate::scans::scan_in_own_future!(MaterialisedWhenRead);
 }
 
-/// Gives some columns of materialised rows. Each partition reads every n-th file, beginning with that of its number; the
-/// first that is polled has the files written.
+/// Gives some columns of materialised rows. Partition i of n reads the files i, i + n, i + 2n and so on. The first
+/// partition that is polled runs the query, which writes the files.
 #[derive(Debug)]
 struct MaterialisedWhenReadExec {
     rows: Arc<MaterialisedRows>,
@@ -88,11 +89,10 @@ struct MaterialisedWhenReadExec {
 
 impl DisplayAs for MaterialisedWhenReadExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let names = column_names(&self.schema);
         write!(
             f,
-            "MaterialisedWhenReadExec: columns=[{}], partitions={}",
-            names.join(", "),
+            "MaterialisedWhenReadExec: columns=[{names}], partitions={}",
             self.partitions
         )
     }
@@ -116,8 +116,7 @@ impl ExecutionPlan for MaterialisedWhenReadExec {
             let files = rows.files(&context).await?;
             let mut streams = Vec::new();
             for file in files.iter().skip(partition).step_by(partitions) {
-                file.count_in(&spilled);
-                streams.push(file.read(projection.as_deref(), &context)?);
+                streams.push(file.read_in_node(projection.as_deref(), &context, &spilled)?);
             }
             Ok::<_, DataFusionError>(futures::stream::iter(streams).flatten())
         });

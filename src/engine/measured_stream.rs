@@ -1,19 +1,19 @@
-//! The rows of a plan node with what EXPLAIN ANALYZE shows of it.
+//! Streams of plan nodes that record the metrics which EXPLAIN ANALYZE shows.
 
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::metrics::BaselineMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
-/// Counts the rows of a node that measures by itself the time that it works, or only passes rows on.
+/// Counts the output rows of a node that measures its compute time itself, or only passes rows on.
 pub fn counted(mut rows: SendableRecordBatchStream, metrics: BaselineMetrics) -> SendableRecordBatchStream {
     let schema = rows.schema();
     let counted = futures::stream::poll_fn(move |task| metrics.record_poll(rows.poll_next_unpin(task)));
     Box::pin(RecordBatchStreamAdapter::new(schema, counted))
 }
 
-/// Counts the rows of a node and measures the time that it works on them: that of its stream, with the plans that it runs
-/// within.
+/// Counts the output rows of a node, and measures its compute time: the time of polling its stream, with the plans that
+/// the node runs itself.
 pub fn measured(mut rows: SendableRecordBatchStream, metrics: BaselineMetrics) -> SendableRecordBatchStream {
     let schema = rows.schema();
     let compute = metrics.elapsed_compute().clone();

@@ -12,6 +12,7 @@ pub mod dialect;
 mod early_semi_joins;
 mod error;
 pub mod functions;
+mod layered_schema;
 mod limits;
 mod materialised;
 mod materialised_table;
@@ -22,7 +23,6 @@ mod no_cluster;
 mod optimised_plan;
 mod ordered_schema;
 mod parameter_lists;
-mod plan_nodes;
 mod planning;
 pub mod repeated_rows;
 mod repeated_texts;
@@ -34,6 +34,7 @@ mod temp_files;
 mod threads;
 
 pub use crate::compact::compacted;
+pub(crate) use crate::plan_nodes::{column_names, leaf, one_input, statistics_of_input, without_expressions};
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;
 pub use error::{EngineError, is_disk_full};
@@ -44,7 +45,6 @@ pub use measured_stream::measured;
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
 pub use optimised_plan::OptimisedPlan;
-pub(crate) use plan_nodes::{leaf, without_expressions};
 pub use planning::{planning_parts, scan_of_view, whole_plan};
 pub use running_query::RunningQuery;
 pub use session::{

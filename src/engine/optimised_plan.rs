@@ -57,7 +57,8 @@ impl OptimisedPlan {
         }))
     }
 
-    /// The plan with the values of its parameters; none where it is not for these: NULL, or values of other types.
+    /// The plan with the values of its parameters; `None` where it was not optimised for such values: NULL, or values
+    /// of other types.
     ///
     /// # Errors
     /// Where a parameter has no value.
@@ -92,7 +93,7 @@ impl OptimisedPlan {
     }
 }
 
-/// A value as the plan was optimised for; none where it is of another type.
+/// The value in the type that the plan was optimised for; `None` for NULL, and for values of other types.
 fn fitting(value: ScalarValue, kind: &DataType) -> Result<Option<ScalarValue>> {
     let has = value.data_type();
     if value.is_null() {
@@ -101,7 +102,7 @@ fn fitting(value: ScalarValue, kind: &DataType) -> Result<Option<ScalarValue>> {
     if has == *kind {
         return Ok(Some(value));
     }
-    // Forms of text are one type to clients.
+    // Clients do not distinguish the engine's types of text.
     match has.is_string() && kind.is_string() {
         true => value.cast_to(kind).map(Some),
         false => Ok(None),
@@ -133,9 +134,9 @@ fn depends_on_moment(plan: &LogicalPlan) -> Result<bool> {
 /// The parameters of an optimised plan.
 struct Parameters<'a> {
     lists: &'a ParameterLists,
-    /// The types of those that are compared with columns, by their names.
+    /// The types of the parameters that are compared with columns, by their names.
     types: BTreeMap<String, DataType>,
-    /// Whether one stands elsewhere, or has no type or several.
+    /// Whether a parameter is used elsewhere than beside a column, or has no type or several types.
     is_any_elsewhere: bool,
 }
 

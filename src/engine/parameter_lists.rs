@@ -104,7 +104,8 @@ fn items_of(list: &InList) -> Option<(Vec<Expr>, FieldRef)> {
     Some((items, field))
 }
 
-/// An item of this type. NULL is none: `x in (NULL)` is neither true nor false, and no parameter is.
+/// An item of this type. `None` for NULL: `x in (NULL)` is neither true nor false, and no value of a parameter has that
+/// effect.
 fn item_of(item: &Expr, kind: &DataType) -> Option<Expr> {
     match item {
         Expr::Placeholder(parameter) => {

@@ -41,8 +41,9 @@ pub fn planning_parts(session: &dyn Session) -> Result<SessionState> {
     Ok(parts.build())
 }
 
-/// The plan of a scan of the rows of `query`, which has the columns `schema`: for a table that may be read in another way, and is
-/// a view where it is not. It becomes a visible part of the plan above, as those of [`planning_parts`].
+/// The plan of a scan of the rows of `query`, which has the columns `schema`: for tables that run a view's query where
+/// they cannot read its rows elsewhere. It becomes a visible part of the plan above, like the plans of
+/// [`planning_parts`].
 ///
 /// # Errors
 /// Where `session` is not one of this engine, or the query cannot be planned.

@@ -1,7 +1,7 @@
 //! Texts that repeat from row to row, as dictionaries: each distinct text once, and a number for each row.
 //!
-//! A spill file holds the texts of its rows one after the other, and reading it copies and validates every one. Ids of
-//! courses, batches and users stand in many rows each, so that a dictionary of each batch is a fraction of that.
+//! A spill file holds the texts of its rows one after the other, and reading it copies and validates every one. Each id
+//! of a course, batch or user is in many rows, so a dictionary for each record batch is a fraction of that.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use datafusion::arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::{Result, internal_err};
 use foldhash::fast::FixedState;
 
-/// A dictionary is used where there are at least so many rows for each distinct text.
+/// A dictionary is used where the rows are at least this many times the distinct texts.
 const FEWEST_ROWS_A_TEXT: usize = 2;
 
 /// The type of texts as dictionaries. The offsets of the distinct texts have eight bytes, so that no batch is too large.
@@ -22,7 +22,7 @@ pub fn dictionary_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::LargeUtf8))
 }
 
-/// Whether a column is one of text views, each of which is in several of its rows. NULL counts as no text.
+/// Whether a column has text views that repeat: on average, each distinct text is in several rows. NULL is not a text.
 ///
 /// # Errors
 /// Where there are more distinct texts than numbers.

@@ -21,6 +21,7 @@ use super::compact_before_sort::CompactBeforeSort;
 use super::dialect::{self, forms};
 use super::early_semi_joins::EarlySemiJoins;
 use super::error::EngineError;
+use super::layered_schema::LayeredSchema;
 use super::ordered_schema::OrderedSchema;
 use super::repeated_rows::{RankOnlyRepeated, SplitTables};
 use super::temp_files::TempFiles;
@@ -162,11 +163,17 @@ pub fn without_spreading(rows: DataFrame) -> DataFrame {
 /// one of the same name.
 ///
 /// # Errors
-/// A table cannot be registered.
-pub async fn session_beside(other: &SessionContext) -> Result<SessionContext, EngineError> {
-    let session = empty_beside(other)?;
-    for schema in [TABLE_SCHEMA, RAW_SCHEMA] {
-        share_tables(other, &session, schema).await?;
+/// The session's schemas cannot be made.
+pub fn session_beside(other: &SessionContext) -> Result<SessionContext, EngineError> {
+    let failed = || EngineError::running("a session beside another");
+    let session = session_with(other.copied_config(), other.runtime_env());
+    if let (Some(below), Some(own)) = (other.catalog(CATALOG), session.catalog(CATALOG)) {
+        for name in [TABLE_SCHEMA, RAW_SCHEMA] {
+            if let Some(schema) = below.schema(name) {
+                own.register_schema(name, Arc::new(LayeredSchema::over(schema)))
+                    .map_err(failed())?;
+            }
+        }
     }
     Ok(session)
 }

@@ -2,7 +2,7 @@
 //!
 //! A spill file is read to its end, and every text in it is validated, whatever is used of it. Where several readings
 //! take different columns of wide rows, that is most of their work. Texts that repeat are dictionaries in the files
-//! (`repeated_texts`), for the same reason; who reads them gets texts.
+//! (`repeated_texts`), for the same reason; readers get texts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,7 +32,8 @@ pub struct ColumnFiles {
     schema: SchemaRef,
     /// The number of columns in each file; the last may have fewer.
     width: usize,
-    /// Whether each column's texts are dictionaries in the files; of each partition, its first rows decide.
+    /// For each column, whether its texts are dictionaries in the files. The first rows of a partition decide it for
+    /// the partition.
     are_dictionaries: Vec<bool>,
 }
 
@@ -111,7 +112,7 @@ impl ColumnFiles {
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
-    /// The columns of `rows` that are in file `number`, as they are there.
+    /// The columns of `rows` that file `number` has, encoded as they are in the file.
     fn written(&self, number: usize, rows: &RecordBatch) -> Result<RecordBatch> {
         let columns = self.columns(number).into_iter().map(|place| -> Result<ArrayRef> {
             let column = rows.column(place);
@@ -126,7 +127,7 @@ impl ColumnFiles {
         Ok(RecordBatch::try_new(self.file_schema(number), columns)?)
     }
 
-    /// A column of the schema, from the column that a file has of it.
+    /// A column of the schema, decoded from the column of a file.
     fn read(&self, place: usize, column: &ArrayRef) -> Result<ArrayRef> {
         match self.are_dictionaries[place] {
             true => texts_of(column),
@@ -154,13 +155,22 @@ impl SpilledRows {
         self.files.len()
     }
 
-    /// Adds the files to what EXPLAIN ANALYZE shows of a node that reads them, though they were written before or by
-    /// another node.
-    pub fn count_in(&self, spilled: &SpillMetrics) {
+    /// Reads as [`Self::read`] does, and adds the files to `spilled`, the metrics of the plan node that reads: EXPLAIN
+    /// ANALYZE shows them there, though they were written earlier or by another node.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_in_node(
+        &self,
+        projection: Option<&[usize]>,
+        context: &TaskContext,
+        spilled: &SpillMetrics,
+    ) -> Result<SendableRecordBatchStream> {
         spilled.spill_file_count.add(self.files());
         spilled.spilled_rows.add(self.count);
         let bytes = self.bytes().and_then(|bytes| usize::try_from(bytes).ok());
         spilled.spilled_bytes.add(bytes.unwrap_or_default());
+        self.read(projection, context)
     }
 
     /// Reads the columns at the places `projection` of the schema, all where it is `None`, in the order of writing.

@@ -162,7 +162,8 @@ impl Table {
         matches!(self, Self::Users | Self::Enrolments | Self::CourseProgress)
     }
 
-    /// Whether there is no such table where neither the exports nor a mapping have it. Others are then empty, or made.
+    /// Whether the snapshot lacks the table where neither the exports nor a mapping have it. Other optional tables are
+    /// then empty, or derived from required ones.
     pub const fn may_be_absent(self) -> bool {
         matches!(self, Self::Courses | Self::Tenants)
     }

@@ -163,16 +163,16 @@ pub enum ExportsError {
     NoJson {
         table: String,
         column: String,
-        /// Those that are not blank.
+        /// The number of texts that are not blank.
         texts: u64,
-        /// What to do.
+        /// What to do, at the end of the message.
         remedy: String,
     },
     #[error("table {table}: column {column} is not the same in all files: {first}, {second}; export the day again")]
     Inconsistent {
         table: String,
         column: String,
-        /// Type and file.
+        /// A type, and a file that has it; `second` is another type with its file.
         first: String,
         second: String,
     },

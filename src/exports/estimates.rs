@@ -56,7 +56,7 @@ pub fn estimates(
     known
 }
 
-/// Whether values of the type are as many as the whole numbers that stand for them in a file.
+/// Whether each value of the type is stored as another whole number, so that a range limits how many values there are.
 fn is_counted(data_type: &DataType) -> bool {
     data_type.is_signed_integer() || matches!(data_type, DataType::Date32 | DataType::Timestamp(_, _))
 }
@@ -64,7 +64,7 @@ fn is_counted(data_type: &DataType) -> bool {
 /// What the footers say of the values of a column.
 #[derive(Debug, Default)]
 struct Values {
-    /// The least and the greatest one.
+    /// The least and the greatest value.
     range: Option<(i64, i64)>,
     /// Values, also NULL, of the files that have the column.
     count: u64,

@@ -36,7 +36,7 @@ type OpenFile = Box<dyn AsyncFileReader + Send>;
 /// The footer of one file.
 #[derive(Debug)]
 pub struct Footer {
-    /// `None` where the budget of the cache was used up.
+    /// `None` where the memory for cached footers was used up.
     cached: Option<Arc<ParquetMetaData>>,
     /// All bytes of a small file, which were fetched with its footer, until its rows are read.
     whole: Mutex<Option<Bytes>>,

@@ -1,7 +1,7 @@
 //! Joins byte ranges of a file on a local disk, where one read of both costs less than two.
 //!
-//! A read costs a call of the system and a buffer, however short it is; a byte that nobody asked for costs its copy. So
-//! ranges are joined where the bytes between them are few, or a small share of those that are wanted.
+//! A read costs a system call and a buffer, however short it is; a byte between two ranges costs its copy. So ranges
+//! are joined where the bytes between them are few, or a small share of the wanted bytes.
 
 use std::ops::Range;
 
@@ -9,30 +9,31 @@ use bytes::Bytes;
 
 /// Bytes between two ranges that cost no more than another read: a page of the system's file cache.
 const PAGE_BYTES: u64 = 4 * 1024;
-/// Of the wanted bytes of a joined range, one in so many may be read in vain besides.
-const SHARE_IN_VAIN: u64 = 4;
+/// A joined range may have one unwanted byte for this number of wanted bytes.
+const WANTED_PER_UNWANTED: u64 = 4;
 
-/// A joined range in the making.
+/// A joined range that may still grow.
 struct Joining {
     range: Range<u64>,
-    /// Bytes of the range that nobody asked for.
-    in_vain: u64,
+    /// Bytes of the range that are in none of the wanted ranges.
+    unwanted: u64,
 }
 
 impl Joining {
     fn new(range: Range<u64>) -> Self {
-        Self { range, in_vain: 0 }
+        Self { range, unwanted: 0 }
     }
 
-    /// Takes in a range that does not begin before this one, where that pays; false where it does not.
+    /// Adds a range that does not begin before this one, where reading both at once costs less; false where it does
+    /// not.
     fn takes_in(&mut self, next: &Range<u64>) -> bool {
         let gap = next.start.saturating_sub(self.range.end);
         let end = self.range.end.max(next.end);
-        let in_vain = self.in_vain + gap;
-        let wanted = end - self.range.start - in_vain;
-        let pays = gap <= PAGE_BYTES || in_vain <= wanted / SHARE_IN_VAIN;
+        let unwanted = self.unwanted + gap;
+        let wanted = end - self.range.start - unwanted;
+        let pays = gap <= PAGE_BYTES || unwanted <= wanted / WANTED_PER_UNWANTED;
         if pays {
-            (self.range.end, self.in_vain) = (end, in_vain);
+            (self.range.end, self.unwanted) = (end, unwanted);
         }
         pays
     }
@@ -53,7 +54,7 @@ pub fn joined(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     joined.into_iter().map(|joining| joining.range).collect()
 }
 
-/// The bytes of each of `ranges`, where `read` are those of the `joined` ranges.
+/// The bytes of each of `ranges`, cut from `read`, the bytes of the `joined` ranges.
 pub fn parts(ranges: &[Range<u64>], joined: &[Range<u64>], read: &[Bytes]) -> Vec<Bytes> {
     let part = |range: &Range<u64>| {
         let place = joined.partition_point(|whole| whole.start <= range.start) - 1;
@@ -103,7 +104,7 @@ mod tests {
         };
         assert_eq!(reads_in_kb(&[(0, 40), (60, 100)]), [(0, 100)]);
         assert_eq!(reads_in_kb(&[(0, 40), (61, 101)]), [(0, 40), (61, 101)]);
-        // What was read in vain before counts: 20 of 80 kB, and then 20 kB more for 20 kB.
+        // Unwanted bytes add up: after 20 of 80 kB, another 20 kB for a range of 20 kB are too many.
         assert_eq!(reads_in_kb(&[(0, 40), (60, 100), (120, 140)]), [(0, 100), (120, 140)]);
         // The same gap is a small part of a long range.
         assert_eq!(reads_in_kb(&[(0, 40), (60, 100), (120, 220)]), [(0, 220)]);

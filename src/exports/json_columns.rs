@@ -1,8 +1,8 @@
 //! Columns of raw tables that hold JSON as text: how many texts are no JSON, counted while a mapping reads them.
 //!
 //! The JSON functions give NULL for such a text, as for a value that is missing. So each scan counts what it reads; the
-//! scan that has read every row of the table settles the count, and later ones do without. Scans that read a part of
-//! the rows, because of a condition or a limit, report what they found there.
+//! scan that has read every row of the table makes the count final, and later scans do not count. Scans that read a
+//! part of the rows, because of a condition or a limit, report what they found there.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,15 +58,15 @@ struct Tally {
     rows: u64,
     /// Texts that are not blank.
     texts: u64,
-    /// Those of them that are no JSON.
+    /// Texts that are not JSON.
     broken: u64,
-    /// The smallest id of their rows.
+    /// The smallest id of a row with such a text.
     example: Option<String>,
 }
 
 impl JsonColumns {
-    /// Columns of the table `table` of so many rows; `id` is the column that names a row in messages, and `remedy` says
-    /// what to do about texts that are no JSON.
+    /// Columns of the table `table`, which has `rows` rows. `id` is the column that names a row in messages, and
+    /// `remedy` says what to do about texts that are no JSON.
     pub fn new(table: &str, rows: u64, id: Option<&str>, remedy: Option<&str>) -> Self {
         Self {
             table: table.to_owned(),
@@ -162,7 +162,7 @@ impl JsonColumns {
         ExportNote::new(&self.table, text)
     }
 
-    /// The error names no row: whoever reads the table by way of a view may not see that of the example.
+    /// The error names no row, because the reader of a view over the table may not be allowed to see the row.
     fn check_readable(&self, column: &JsonColumn, found: &Found) -> Result<()> {
         let Tally { texts, broken, .. } = found.tally;
         if !column.is_needed || !found.is_complete || broken == 0 || broken < texts {
@@ -288,7 +288,7 @@ impl Tally {
     }
 }
 
-/// Whether a text is one JSON value. What is in it is not built.
+/// Whether a text is one JSON value; it is parsed without building the value.
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
@@ -361,7 +361,7 @@ mod tests {
         let expected = "table people: column places: none of 2 texts is JSON; export again";
         assert!(error.ends_with(expected), "{error}");
         assert!(needed.of_scan(given.schema_ref()).is_err());
-        // A query that does not read the column is none of this.
+        // A query that does not read the column does not count its texts.
         let ids = given.project(&[0]).expect("a column");
         assert!(needed.of_scan(ids.schema_ref()).expect("readable").is_none());
 
@@ -380,7 +380,7 @@ mod tests {
         let expected =
             "table people: column places: 1 of 1 texts that were read are no JSON, such as that of id a; export again";
         assert_eq!(notes(&columns), [expected]);
-        // A scan of all rows settles it.
+        // A scan of all rows makes the count final.
         let all = rows(&[("a", Some("{id")), ("b", Some("{}"))]);
         scan(&columns, &all).count(&all).expect("readable");
         let note = notes(&columns).remove(0);

@@ -200,7 +200,7 @@ fn is_dead_link(path: &FsPath) -> bool {
 fn leads_back(link: &FsPath) -> bool {
     let target = link.canonicalize();
     let above = link.parent().map(FsPath::canonicalize);
-    matches!((target, above), (Ok(target), Some(Ok(above))) if above.starts_with(target))
+    matches!((target, above), (Ok(target), Some(Ok(above))) if above.starts_with(&target))
 }
 
 /// Whether the library takes the file of this name for one that it has not finished: `part-0.parquet#1`.

@@ -24,6 +24,7 @@ mod left_out;
 mod listing;
 mod location;
 mod near_names;
+mod needed_entries;
 #[cfg(not(feature = "delta"))]
 mod no_delta;
 mod note;
@@ -58,6 +59,7 @@ pub use json_columns::JsonColumns;
 pub use left_out::{Depth, left_out};
 pub use listing::{DayFile, Partition, refuse};
 pub use location::{Location, LocationError, displayed, store_root};
+pub use needed_entries::NeededEntries;
 pub use note::{ExportNote, some_of};
 pub use pinned::PinnedFile;
 pub use retried_lists::read_whole;

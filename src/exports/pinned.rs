@@ -41,12 +41,12 @@ impl PinnedFile {
         self.read(0..self.object.size).await
     }
 
-    /// Ranges of the file, and little between them where it lies on a local disk.
+    /// The bytes of some ranges of the file. Ranges that lie close together are read together.
     ///
     /// A request to a remote store costs more than the megabyte between two ranges, so such ranges are joined there. On
-    /// a disk another read costs little, and the bytes between would have to be copied: a few columns of a file are a
-    /// small part of it. There, only ranges that are close by are joined, and all are read from the file as it was
-    /// opened once.
+    /// a local disk a further read costs little, while the bytes between two ranges would have to be copied, and those
+    /// of the columns that a query leaves out are most of a file. So only ranges with few bytes between them are joined
+    /// there, and the file is opened once for all of them.
     ///
     /// # Errors
     /// The store does not answer, a range ends after the file, or the file has changed since it was listed.
@@ -88,8 +88,8 @@ impl PinnedFile {
     }
 }
 
-/// Reads ranges of a file of `size` bytes; those that are close by in one read. A damaged footer may give any range, so
-/// memory is allocated only for what the file has.
+/// Reads ranges of a file of `size` bytes; ranges that lie close together are one read. A damaged footer may give any
+/// range, so memory is allocated only for what the file has.
 fn read_close_by(file: &File, ranges: &[Range<u64>], size: u64) -> io::Result<Vec<Bytes>> {
     let is_of_file = |range: &Range<u64>| range.start <= range.end && range.end <= size;
     if !ranges.iter().all(is_of_file) {

@@ -1,8 +1,8 @@
 //! Retries listings of an object store, and reads of small objects, whose response was cut off.
 //!
-//! The library retries requests and resumes an interrupted read of a file. It retries no listing, and no answer that is an
-//! error: where "not found" is cut off, it is no longer told from a failure. Without this, one interrupted response would
-//! fail a nightly run.
+//! The library retries requests and resumes an interrupted read of a file. It does not retry listings, nor error
+//! responses: a "not found" whose response is cut off looks like a failure. Without retries, one interrupted response
+//! would fail a nightly run.
 
 use std::fmt;
 use std::ops::Range;
@@ -58,10 +58,10 @@ async fn with_retries<T, F: Future<Output = Result<T>>>(
     ask().await
 }
 
-/// Reads a small object whole, which may be missing; again, where an answer was cut off.
+/// Reads a small object whole, and retries where the response is cut off. A missing object is the error `NotFound`.
 ///
 /// # Errors
-/// Those of the store.
+/// The object is missing, or the store does not answer.
 pub async fn read_whole(store: &dyn ObjectStore, path: &Path) -> Result<(Bytes, ObjectMeta)> {
     let read = || async move {
         let found = store.get_opts(path, GetOptions::default()).await?;

@@ -11,11 +11,11 @@ use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 /// values, each in few rows: about a hundred ids.
 const MANY_VALUES: i64 = 2 * 1024;
 
-/// The most rows that a scan gives at a time where few pass its filter. The reader decodes all rows up to the last one
-/// of them at once, and keeps their pages until then: for 8,192 rows of one batch, those of more than a row group.
+/// The largest batch size of a scan whose filter few rows pass. The reader holds the pages of all rows that it skips
+/// until a batch is full: for 8,192 rows of one batch, the pages of more than a row group.
 const ROWS_AT_A_TIME: usize = 2 * 1024;
 
-/// How many rows a scan gives at a time where few pass its filter, of a session that wants `wanted` at a time.
+/// The batch size of a scan whose filter few rows pass, in a session with the batch size `wanted`.
 pub fn rows_at_a_time(wanted: usize) -> usize {
     wanted.min(ROWS_AT_A_TIME)
 }

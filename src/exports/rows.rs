@@ -12,14 +12,13 @@ use std::task::{Context, Poll, ready};
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
+use datafusion::common::{DataFusionError, Result, Statistics};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::{CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, RecordOutput};
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
 
@@ -28,6 +27,7 @@ use super::convert::canonical_array;
 use super::fault::explained;
 use super::json_columns::JsonScan;
 use super::panics::step_without_panic;
+use crate::plan_nodes::column_names;
 use crate::zone::Zone;
 
 /// The source of an output column.
@@ -115,17 +115,17 @@ impl ExportedRowsExec {
         self.json = json;
         self
     }
+
+    fn over(&self, scan: Arc<dyn ExecutionPlan>) -> Self {
+        let (columns, schema) = (Arc::clone(&self.columns), Arc::clone(&self.schema));
+        Self::new(&self.table, columns, schema, self.zone.clone(), scan).counting(self.json.clone())
+    }
 }
 
 impl DisplayAs for ExportedRowsExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let names: Vec<&str> = self.columns.iter().map(|column| column.field.name().as_str()).collect();
-        write!(
-            f,
-            "ExportedRowsExec: table={}, columns=[{}]",
-            self.table,
-            names.join(", ")
-        )
+        let names = column_names(&self.schema);
+        write!(f, "ExportedRowsExec: table={}, columns=[{names}]", self.table)
     }
 }
 
@@ -148,35 +148,7 @@ impl ExecutionPlan for ExportedRowsExec {
         vec![true]
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.scan]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[_; 1]>::try_from(children) {
-            Ok([scan]) => {
-                let (columns, schema) = (Arc::clone(&self.columns), Arc::clone(&self.schema));
-                let changed = Self::new(&self.table, columns, schema, self.zone.clone(), scan);
-                Ok(Arc::new(changed.counting(self.json.clone())))
-            }
-            Err(_) => internal_err!("ExportedRowsExec converts the rows of one scan"),
-        }
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
+    crate::plan_nodes::one_input!(scan);
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let rows = self.scan.execute(partition, Arc::clone(&context))?;
@@ -199,20 +171,12 @@ impl ExecutionPlan for ExportedRowsExec {
         }))
     }
 
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-
     fn supports_limit_pushdown(&self) -> bool {
         true
     }
 
     fn cardinality_effect(&self) -> CardinalityEffect {
         CardinalityEffect::Equal
-    }
-
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
     }
 
     fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
@@ -222,7 +186,7 @@ impl ExecutionPlan for ExportedRowsExec {
             Precision::Absent => Precision::Absent,
             bytes => bytes.to_inexact(),
         };
-        // Conversion never makes two values of one.
+        // Conversion maps equal values to equal values, so there are no more distinct values than before.
         for (column, known) in self.columns.iter().zip(&mut statistics.column_statistics) {
             if let Some(given) = column.input.and_then(|input| inputs[0].column_statistics.get(input)) {
                 known.distinct_count = given.distinct_count.to_inexact();

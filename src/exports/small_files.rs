@@ -42,7 +42,7 @@ const LARGEST_CACHE: usize = 64 * 1024 * 1024;
 /// The size in bytes of all files of a cached table, and of each of them. Most bytes of a file of one row are its footer.
 const LARGEST_FILES: u64 = 256 * 1024 * 1024;
 const LARGEST_FILE: u64 = 32 * 1024 * 1024;
-/// Cached rows may take one part in so many of the session's memory: operators need the rest.
+/// The session's memory divided by this is what cached rows may take: operators need the rest.
 const SHARE_OF_MEMORY: usize = 8;
 /// Rows that are converted together.
 const BATCH_ROWS: usize = 8_192;

@@ -33,6 +33,7 @@ use super::estimates::estimates;
 use super::footer::KnownFooters;
 use super::inspect::InspectedFile;
 use super::json_columns::{JsonColumns, JsonScan};
+use super::needed_entries::{NeededEntries, NeededEntriesExec};
 use super::row_filter::{leaves_few_rows, rows_at_a_time};
 use super::rows::{ExportedRowsExec, OutputColumn};
 use super::small_files::{RowsWanted, SmallFiles};
@@ -54,6 +55,8 @@ pub struct SnapshotTable {
     small_files: Option<SmallFiles>,
     /// The columns whose texts must be JSON, checked as they are read.
     json: Option<Arc<JsonColumns>>,
+    /// The entries of a column of maps that are needed, where others may be missing.
+    needed_entries: Option<Arc<NeededEntries>>,
     /// The table as the queries of mappings read it, where that differs.
     for_mappings: Option<Arc<SnapshotTable>>,
 }
@@ -146,6 +149,7 @@ impl SnapshotTable {
             zone,
             small_files: None,
             json: None,
+            needed_entries: None,
             for_mappings: None,
         }
     }
@@ -153,6 +157,12 @@ impl SnapshotTable {
     /// The same table, whose texts in some columns are checked to be JSON as they are read.
     pub fn checking_json(mut self, json: Option<Arc<JsonColumns>>) -> Self {
         self.json = json;
+        self
+    }
+
+    /// The same table, in which entries of a column of maps may be missing that are not needed.
+    pub fn needing_entries(mut self, needed: Option<NeededEntries>) -> Self {
+        self.needed_entries = needed.map(Arc::new);
         self
     }
 
@@ -254,9 +264,28 @@ impl SnapshotTable {
             .with_limit(asked.limit)
             .with_batch_size(few_rows.then(|| rows_at_a_time(session.config().batch_size())))
             .build();
-        let scan = DataSourceExec::from_data_source(config);
+        let scan = self.with_needed_entries(files, asked, DataSourceExec::from_data_source(config));
         let (output, zone) = (Arc::clone(&asked.output), self.zone.clone());
         Ok(ExportedRowsExec::new(&self.name, columns.into(), output, zone, scan))
+    }
+
+    /// A scan without entries of maps that are not needed, where they can be left out of its files.
+    fn with_needed_entries(
+        &self,
+        files: &[ScannedFile],
+        asked: &Asked<'_>,
+        scan: Arc<dyn ExecutionPlan>,
+    ) -> Arc<dyn ExecutionPlan> {
+        let is_one_day = files.iter().all(|file| file.date.is_none());
+        let inspected = files.iter().map(|file| &file.file);
+        let needed = self
+            .needed_entries
+            .as_ref()
+            .filter(|needed| is_one_day && asked.json.is_none() && needed.can_be_read_alone(&scan.schema(), inspected));
+        match needed {
+            Some(needed) => Arc::new(NeededEntriesExec::new(Arc::clone(needed), scan)),
+            None => scan,
+        }
     }
 
     /// Whether the columns of a filter have the same type in the files and in the table, so that it may be pushed down
@@ -343,7 +372,8 @@ impl Shape {
         }
     }
 
-    /// What is known of the rows of `files`, whose columns are those of `schema`, first those of the files themselves.
+    /// The statistics of the rows of `files` under `schema`, which has the columns of the files before those of their
+    /// folders.
     fn statistics_of(&self, files: &[ScannedFile], schema: &Schema) -> Statistics {
         let footers = files.iter().map(|file| file.file.footer.cached());
         let of_files = self.estimates.get_or_init(|| estimates(&self.of_files, footers));

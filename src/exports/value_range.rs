@@ -10,7 +10,7 @@ use super::inspect::has_sound_statistics;
 /// The range of the whole numbers of a column that is read as `found`, also where the file has them as floats. `None`
 /// where the footer does not tell it for all of the column.
 pub fn value_range(footer: &ParquetMetaData, column: &str, found: &DataType) -> Option<Range> {
-    // The numbers in the file are the values: of decimals, they are without the point.
+    // Statistics of decimals are unscaled: they leave out the point.
     if !(found.is_integer() || found.is_floating()) {
         return None;
     }

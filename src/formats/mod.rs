@@ -7,6 +7,7 @@ mod fitted;
 mod output;
 mod visible;
 
+use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ use crate::engine::EngineError;
 /// Rows of a page of a printed table, which share one layout.
 const TABLE_PAGE_ROWS: usize = 10_000;
 
-/// The formats of query results.
+/// The formats of query results; those of report files are `ReportFormat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// A table with borders, for people.
@@ -81,6 +82,22 @@ impl Format {
             Self::Parquet => "parquet",
             Self::Arrow => "arrow",
         }
+    }
+
+    /// What the help of commands says beside the name, where the name does not say it.
+    pub const fn explanation(self) -> Option<&'static str> {
+        match self {
+            Self::Json => Some("One array of objects"),
+            Self::Ndjson => Some("One object a line"),
+            Self::Arrow => Some("A stream of Arrow IPC"),
+            Self::Table | Self::Csv | Self::Tsv | Self::Parquet => None,
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -26,8 +26,7 @@ const WRITE_ROWS: usize = 8_192;
 /// Text columns of few distinct characters in random order, such as UUIDs: zstd halves them, and LZ4 does not compress
 /// them. For the other columns, LZ4 takes a third of the time for files that are hardly larger.
 const IN_ZSTD: [&str; 1] = ["user_id"];
-/// Columns with so many distinct values in a row group that building a dictionary takes longer than writing plain
-/// values.
+/// Columns whose values hardly repeat in a row group: building a dictionary takes longer than writing plain values.
 const WITHOUT_DICTIONARY: [&str; 6] = ["external_id", "user_id", "user_name", "email", "mobile", "school_name"];
 /// Columns whose minimum and maximum would not help readers to skip rows, because rows are not ordered by them.
 const WITHOUT_STATISTICS: [&str; 11] = [

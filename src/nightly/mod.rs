@@ -161,7 +161,7 @@ async fn run_to_store(
     let started_at = Utc::now();
     let destination = Location::parse(out)?;
     let staged = StagedOutput::new_among_others(&config.temp_folder())?;
-    let uploaders = match on_cluster(catalog) {
+    let uploaders = match on_cluster(catalog).await {
         None => Uploaders::ThisProcess,
         Some(_) => Uploaders::Tasks,
     };
@@ -203,8 +203,9 @@ async fn remove_old_days(
 }
 
 /// The cluster whose tasks write the reports; `None` where this process writes them.
-fn on_cluster(catalog: &Catalog) -> Option<Arc<Cluster>> {
-    cluster_of(&catalog.session).filter(|_| catalog.can_assemble_reports())
+async fn on_cluster(catalog: &Catalog) -> Option<Arc<Cluster>> {
+    let cluster = cluster_of(&catalog.session)?;
+    catalog.has_usual_reports().await.then_some(cluster)
 }
 
 /// The local folder of `out`; `None` for an object store.
@@ -302,7 +303,7 @@ impl Run<'_> {
     /// Makes the CSV files and the mart, on the cluster or here, and uploads them where needed.
     async fn reports(&self, basis: &str) -> Result<Reports, NightlyError> {
         #[cfg(feature = "cluster")]
-        if let Some(cluster) = on_cluster(self.catalog) {
+        if let Some(cluster) = on_cluster(self.catalog).await {
             let incremental = Arc::new(self.incremental(basis).await?);
             let files = tasks::write_reports(self, &cluster, &incremental).await?;
             return Ok(Reports {
@@ -356,7 +357,7 @@ impl Run<'_> {
         self.progress.stage("measuring");
         let ratios = metrics::write(self.catalog, self.config, self.staged, self.reports).await?;
         let files = self.uploaded(ratios.files, &Incremental::default()).await?;
-        let is_counted = counts_while_reading(self.catalog) && on_cluster(self.catalog).is_none();
+        let is_counted = counts_while_reading(self.catalog).await && on_cluster(self.catalog).await.is_none();
         let measured = Measured {
             enrolments: match is_counted {
                 true => None,

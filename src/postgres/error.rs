@@ -28,7 +28,7 @@ pub enum QueryError {
     Variable(String),
     #[error("invalid value for parameter \"{name}\": \"{value}\"")]
     VariableValue { name: String, value: String },
-    /// An option of a statement, which is unknown, or does not go with the others.
+    /// An option of a statement that is unknown, or conflicts with others.
     #[error("{0}")]
     Option(String),
     #[error("prepared statement \"{0}\" does not exist")]
@@ -155,16 +155,17 @@ impl From<QueryError> for PgWireError {
             QueryError::Stopped(StopReason::Shutdown | StopReason::ClientGone) | QueryError::NotLoggedIn => "FATAL",
             _ => "ERROR",
         };
-        told(severity, error.code(), &error.to_string())
+        response(severity, error.code(), &error.to_string())
     }
 }
 
 /// An error that ends the connection.
 pub fn fatal(code: &str, message: &str) -> PgWireError {
-    told("FATAL", code, message)
+    response("FATAL", code, message)
 }
 
-fn told(severity: &str, code: &str, message: &str) -> PgWireError {
+/// The error as the protocol has it (ErrorResponse).
+fn response(severity: &str, code: &str, message: &str) -> PgWireError {
     let mut info = ErrorInfo::new(severity.to_owned(), code.to_owned(), message.to_owned());
     info.severity_nonlocalized = Some(severity.to_owned());
     PgWireError::UserError(Box::new(info))

@@ -81,7 +81,7 @@ struct Endpoint {
     admission: Arc<Admission>,
     /// Verifies login tokens that are sent as passwords; `None` where no tokens are accepted.
     identity: Option<Arc<Identity>>,
-    /// Everybody is let in without a password, on a developer's own machine.
+    /// Whether every user name is accepted without a password, on a developer's own machine.
     accepts_everybody: bool,
     /// Whether those who log in with a token see personal columns, where the site says so.
     token_personal: Option<bool>,

@@ -112,7 +112,7 @@ impl<'a> AllReports<'a> {
     /// # Errors
     /// The batches or users cannot be read, or the memory limit does not suffice.
     pub async fn prepare(catalog: &'a Catalog) -> Result<Self, ReportError> {
-        let source = if catalog.can_assemble_reports() {
+        let source = if catalog.has_usual_reports().await {
             let batches = batches_in_parts(catalog, catalog.rows_to_report()).await?;
             let all_users = AllUsers::read(catalog).await?;
             let division = memory_groups::within_memory(catalog, &batches, all_users.allocation_size()).await?;
@@ -175,15 +175,15 @@ async fn assembled_group(
     let rows = catalog
         .query_over("reports/course_progress_report", "enrolment_details", details)
         .await?;
-    let is_counted = is_everything && counts_while_reading(catalog);
+    let is_counted = is_everything && counts_while_reading(catalog).await;
     let enrolments = is_counted.then_some(assembly.enrolments);
     let group = ReportGroup::new(assembly.into(), rows).await?;
     Ok(ReportGroup { enrolments, ..group })
 }
 
 /// Whether assembling all reports gives the counts of [`count_enrolments`] too: the built-in query must define them.
-pub fn counts_while_reading(catalog: &Catalog) -> bool {
-    catalog.can_assemble_reports() && catalog.are_built_in(&[ENROLMENT_COUNTS])
+pub async fn counts_while_reading(catalog: &Catalog) -> bool {
+    catalog.has_usual_reports().await && catalog.are_built_in(&[ENROLMENT_COUNTS])
 }
 
 async fn queried_group(catalog: &Catalog) -> Result<ReportGroup, ReportError> {

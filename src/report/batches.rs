@@ -35,7 +35,7 @@ const REPORT: &str = "the Course Progress Report";
 pub struct SelectedBatch {
     /// The batch's id.
     pub batch_id: BatchId,
-    /// None where the snapshot does not say it.
+    /// `None` where the snapshot has no name of it.
     pub batch_name: Option<String>,
 }
 
@@ -133,8 +133,8 @@ pub async fn report_of_batches(
     Ok(rows)
 }
 
-/// The query of [`report_of_batches`]: that of one report, or that of all reports with a condition on the batch. Which
-/// of its rows are assembled, and how, is decided by the table `enrolment_details`.
+/// The query of [`report_of_batches`]: the query of one report, or the query of all reports with a condition on the
+/// batch. The table `enrolment_details` decides which rows are assembled, and how.
 ///
 /// # Errors
 /// The query cannot be planned.
@@ -157,13 +157,13 @@ pub async fn query_of_batches(
     if let Some(predicate) = filter.predicate() {
         rows = rows.filter(predicate).map_err(failed())?;
     }
-    Ok(match catalog.assembles_details() {
+    Ok(match catalog.assembles_details().await {
         true => without_spreading(rows),
         false => rows,
     })
 }
 
-/// The same rows, and whether there are any; the first ones are made.
+/// The same rows, and whether there are any, after waiting for the first ones.
 async fn begun(rows: SendableRecordBatchStream) -> Result<(SendableRecordBatchStream, bool), ReportError> {
     let schema = rows.schema();
     let mut rows = rows.fuse();

@@ -12,9 +12,10 @@ use crate::ids::BatchId;
 /// Rows of reports that consent changes, as `queries/reports/consent_counts.sql` defines them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentCounts {
-    /// Rows without names, mail address, phone number and external id, since their users do not consent.
+    /// Rows without names, mail address, phone number and external id, because their users do not consent.
     pub hidden_details: u64,
-    /// Active enrolments that are not listed, since neither the user nor the course is of the batch's organisation.
+    /// Active enrolments that are left out, because neither the user nor the course belongs to the batch's
+    /// organisation.
     pub left_out: u64,
 }
 

@@ -1,7 +1,7 @@
 //! Which rows of a report are wanted (`docs/design.md`, "Filters, parts and several batches").
 //!
-//! A filter looks at the report's own columns, after everything that hides or omits a value: it finds what a reader of the
-//! whole report would find.
+//! A filter looks at the report's own columns, after everything that hides or omits a value: it finds the rows that a
+//! reader of the whole report would find.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -28,7 +28,7 @@ use crate::engine::EngineError;
 /// The most values of one condition.
 pub const MOST_VALUES: usize = 500;
 
-/// Conditions that a row must meet, all of them. An empty one is none.
+/// Conditions, all of which a row must meet. An empty filter lets every row pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReportFilter {
@@ -69,7 +69,7 @@ pub struct ReportFilter {
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum FilterError {
     #[error(
-        "'{0}' is no range of progress; write two whole percents from 0 to 100, the smaller first, such as 0..50; one of them may be left out"
+        "'{0}' is not a range of progress; write two whole percents from 0 to 100, the smaller first, such as 0..50; one of them may be left out"
     )]
     Progress(String),
     #[error("{name} has {count} values; {MOST_VALUES} are the most")]
@@ -147,7 +147,7 @@ pub struct Condition {
 /// What is wanted of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// One of these values; an empty one is a row without any.
+    /// One of these values; the empty value stands for rows without one.
     Values(Vec<String>),
     /// Whether the cell must be filled or empty.
     Filled(bool),

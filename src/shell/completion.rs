@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::keywords::ALL_KEYWORDS;
 use reedline::{Completer, CompletionResult, Span, Suggestion};
 
 use super::command::COMMANDS;
-use super::names::{Names, SharedNames};
+use super::sql_names::{SharedSqlNames, SqlNames};
 use super::tokens::{Kind, Token, tokens};
 use crate::formats::Format;
 
@@ -88,12 +88,12 @@ const KEYWORDS: &[&str] = &[
 
 /// The completer of the editor.
 pub struct ShellCompleter {
-    names: SharedNames,
+    names: SharedSqlNames,
 }
 
 impl ShellCompleter {
     /// A completer with names that the shell keeps up to date.
-    pub fn new(names: SharedNames) -> Self {
+    pub fn new(names: SharedSqlNames) -> Self {
         Self { names }
     }
 }
@@ -114,7 +114,7 @@ impl Completer for ShellCompleter {
 }
 
 /// The replaced range before the cursor and the candidates for it, the likeliest first, without repetition.
-pub fn candidates(names: &Names, line: &str, cursor: usize) -> (Range<usize>, Vec<String>) {
+pub fn candidates(names: &SqlNames, line: &str, cursor: usize) -> (Range<usize>, Vec<String>) {
     let before = line.get(..cursor).unwrap_or(line);
     if before.trim_start().starts_with('\\') {
         return of_commands(names, before);
@@ -167,10 +167,10 @@ fn matching(found: Vec<String>, beginning: &str, is_upper_case: bool) -> Vec<Str
 }
 
 /// Columns of the tables that the statement names, then tables, functions, keywords, and columns of other tables.
-fn of_statement(names: &Names, line: &str) -> Vec<String> {
+fn of_statement(names: &SqlNames, line: &str) -> Vec<String> {
     let words = words(line);
     let (named, others): (Vec<_>, Vec<_>) = names.tables.iter().partition(|table| words.contains(&table.name));
-    let columns_of = |tables: Vec<&super::names::TableName>| -> Vec<String> {
+    let columns_of = |tables: Vec<&super::sql_names::TableName>| -> Vec<String> {
         tables
             .into_iter()
             .flat_map(|table| table.columns.iter().cloned())
@@ -185,7 +185,7 @@ fn of_statement(names: &Names, line: &str) -> Vec<String> {
 }
 
 /// The columns of a table or of an alias's table; the tables of a schema.
-fn of_owner(names: &Names, line: &str, owner: &str) -> Vec<String> {
+fn of_owner(names: &SqlNames, line: &str, owner: &str) -> Vec<String> {
     if let Some(table) = names.table(owner) {
         return table.columns.clone();
     }
@@ -210,7 +210,7 @@ fn of_owner(names: &Names, line: &str, owner: &str) -> Vec<String> {
     in_schema.map(str::to_owned).collect()
 }
 
-fn of_commands(names: &Names, before: &str) -> (Range<usize>, Vec<String>) {
+fn of_commands(names: &SqlNames, before: &str) -> (Range<usize>, Vec<String>) {
     let indent = before.len() - before.trim_start().len();
     let Some(space) = before[indent..].find(char::is_whitespace) else {
         let found = COMMANDS.iter().map(|(name, _, _)| (*name).to_owned());
@@ -238,7 +238,7 @@ fn of_commands(names: &Names, before: &str) -> (Range<usize>, Vec<String>) {
     (argument..before.len(), matching(found, &beginning, false))
 }
 
-fn tables(names: &Names) -> impl Iterator<Item = String> {
+fn tables(names: &SqlNames) -> impl Iterator<Item = String> {
     names.tables.iter().map(|table| table.name.clone())
 }
 
@@ -262,16 +262,16 @@ pub fn is_keyword(word: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::names::TableName;
+    use super::super::sql_names::TableName;
     use super::*;
 
-    fn names() -> Names {
+    fn names() -> SqlNames {
         let table = |name: &str, columns: &[&str]| TableName {
             name: name.to_owned(),
             is_view: false,
             columns: columns.iter().map(|column| (*column).to_owned()).collect(),
         };
-        Names {
+        SqlNames {
             tables: vec![
                 table("batches", &["batch_id", "batch_name"]),
                 table("users", &["user_id", "email", "\"Two Words\""]),

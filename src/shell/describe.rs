@@ -10,8 +10,8 @@ use datafusion::logical_expr::Documentation;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use super::error::ShellError;
-use super::names::Names;
 use super::session::Session;
+use super::sql_names::SqlNames;
 use crate::engine::EngineError;
 
 /// Rows of text; a missing value is NULL.
@@ -52,7 +52,7 @@ impl Listing {
 }
 
 /// `\d`: tables and views.
-pub fn all(session: &Session, names: &Names) -> Listing {
+pub fn all(session: &Session, names: &SqlNames) -> Listing {
     let mut listing = Listing::new(&["name", "kind", "rows or description"]);
     for table in &names.tables {
         let (kind, what) = match table.is_view {
@@ -70,7 +70,7 @@ pub fn all(session: &Session, names: &Names) -> Listing {
 }
 
 /// `\dt`: tables, with the numbers of their rows and files in the snapshot.
-pub fn tables(session: &Session, names: &Names) -> Listing {
+pub fn tables(session: &Session, names: &SqlNames) -> Listing {
     let mut listing = Listing::new(&["table", "rows", "files"]);
     for table in names.tables.iter().filter(|table| !table.is_view) {
         let files = inputs(session, &table.name).count();
@@ -84,7 +84,7 @@ pub fn tables(session: &Session, names: &Names) -> Listing {
 }
 
 /// `\dv`: views, with the descriptions in their queries.
-pub fn views(session: &Session, names: &Names) -> Listing {
+pub fn views(session: &Session, names: &SqlNames) -> Listing {
     let mut listing = Listing::new(&["view", "description"]);
     for view in names.tables.iter().filter(|table| table.is_view) {
         listing

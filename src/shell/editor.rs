@@ -14,7 +14,7 @@ use reedline::{
 use super::completion::ShellCompleter;
 use super::highlight::ShellHighlighter;
 use super::history_file;
-use super::names::SharedNames;
+use super::sql_names::SharedSqlNames;
 use super::statements::is_complete;
 use crate::ids::SnapshotDate;
 
@@ -22,7 +22,7 @@ const MENU: &str = "completions";
 
 /// Settings of the editor.
 pub struct EditorOptions<'a> {
-    pub names: SharedNames,
+    pub names: SharedSqlNames,
     pub colors: bool,
     /// `None`: no history is kept.
     pub history: Option<&'a Path>,

@@ -4,18 +4,18 @@ use nu_ansi_term::{Color, Style};
 use reedline::{Highlighter, StyledText};
 
 use super::completion::is_keyword;
-use super::names::SharedNames;
+use super::sql_names::SharedSqlNames;
 use super::statements::is_command;
 use super::tokens::{Kind, tokens};
 
 /// The highlighter of the editor.
 pub struct ShellHighlighter {
-    names: SharedNames,
+    names: SharedSqlNames,
 }
 
 impl ShellHighlighter {
     /// A highlighter with names that the shell keeps up to date.
-    pub fn new(names: SharedNames) -> Self {
+    pub fn new(names: SharedSqlNames) -> Self {
         Self { names }
     }
 
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn keywords_and_texts_have_colours() {
-        let styled = ShellHighlighter::new(SharedNames::default()).highlight("select 'a', b from t", 0);
+        let styled = ShellHighlighter::new(SharedSqlNames::default()).highlight("select 'a', b from t", 0);
         let coloured = styled.buffer.iter().filter(|(style, _)| !style.is_plain());
         let coloured: Vec<&str> = coloured.map(|(_, text)| text.as_str()).collect();
         assert_eq!(coloured, ["select", "'a'", "from"]);
@@ -70,7 +70,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_text_stays_as_it_is(line in any::<String>(), cursor in any::<usize>()) {
-            let styled = ShellHighlighter::new(SharedNames::default()).highlight(&line, cursor);
+            let styled = ShellHighlighter::new(SharedSqlNames::default()).highlight(&line, cursor);
             prop_assert_eq!(styled.raw_string(), line);
         }
     }

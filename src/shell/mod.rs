@@ -15,12 +15,12 @@ mod error;
 mod guard;
 mod highlight;
 mod history_file;
-mod names;
 mod pager;
 mod parameter;
 mod progress;
 mod session;
 mod shown;
+mod sql_names;
 mod statements;
 mod tokens;
 
@@ -44,7 +44,7 @@ use crate::formats::{Format, one_line};
 use command::{COMMANDS, Command};
 use destination::OpenFile;
 use editor::{EditorOptions, ShellPrompt, new_editor};
-use names::SharedNames;
+use sql_names::SharedSqlNames;
 use statements::{Step, is_command, statements, steps};
 
 pub use destination::{Style, to_standard_output, wants_colors};
@@ -90,7 +90,7 @@ enum Outcome {
 /// One session on a terminal.
 struct Shell {
     session: Session,
-    names: SharedNames,
+    names: SharedSqlNames,
     style: Style,
     shows_times: bool,
     file: Option<OpenFile>,
@@ -119,7 +119,7 @@ pub async fn run(
         stop_editor.store(true, Ordering::Relaxed);
         tell.send_replace(true);
     });
-    let names = SharedNames::default();
+    let names = SharedSqlNames::default();
     let mut shell = Shell {
         session,
         names: Arc::clone(&names),

@@ -14,13 +14,13 @@ use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 use super::copy;
 use super::error::ShellError;
 use super::guard;
-use super::names::Names;
 use super::parameter::Parameter;
 use super::shown::shown;
+use super::sql_names::{SqlNames, tables_in};
 use crate::catalog::Catalog;
 use crate::config::{Config, DateChoice};
 use crate::engine::dialect::{self, forms, time};
-use crate::engine::{EngineError, EngineThreads, RunningQuery};
+use crate::engine::{EngineError, EngineThreads, RunningQuery, TABLE_SCHEMA};
 use crate::ids::SnapshotDate;
 use crate::nightly::read_view_from_output;
 use crate::queries::{Parameters, Query};
@@ -53,7 +53,7 @@ impl Session {
             parameters.with(&given.name, given.value.clone())
         });
         let session = dialect::session_of(&catalog.session).map_err(EngineError::running("the SQL dialect"))?;
-        let protected = Names::of(&session).await?.tables;
+        let protected = tables_in(&session, TABLE_SCHEMA);
         Ok(Self {
             threads: EngineThreads::start(config.threads)?,
             config,
@@ -61,7 +61,7 @@ impl Session {
             catalog,
             session,
             parameters,
-            protected: protected.into_iter().map(|table| table.name).collect(),
+            protected: protected.into_iter().collect(),
         })
     }
 
@@ -91,8 +91,8 @@ impl Session {
     ///
     /// # Errors
     /// A table cannot be looked up.
-    pub async fn names(&self) -> Result<Names, ShellError> {
-        Ok(Names::of(&self.session).await?)
+    pub async fn names(&self) -> Result<SqlNames, ShellError> {
+        Ok(SqlNames::of(&self.session).await?)
     }
 
     /// Starts one statement. A statement that only changes the session has finished when this returns; it has no

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { signIn, signInAsMentor } from "./browser.mjs";
+import { endBrowser, signIn, signInAsMentor } from "./browser.mjs";
 import { cells, expectAccessible, expectCells, expectNoSideways, scenariosOf } from "./looks.mjs";
 
 const settings = JSON.parse(await readFile(process.argv[2], "utf8"));
@@ -335,3 +335,5 @@ for (const [locale, title] of [
     await expectNoSideways(page);
   });
 }
+
+await endBrowser();

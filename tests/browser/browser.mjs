@@ -1,8 +1,5 @@
-// Starts Debian's Chromium, as Playwright drives it, with a profile of its own and no word to the network.
+// Debian's Chromium, as Playwright drives it: one browser for all scenarios of a script, with no word to the network.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 const ARGUMENTS = [
@@ -16,24 +13,27 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-/** Runs `work(context)` in a browser of its own; `options` are Playwright's of a context. */
+/** The browser, once it was asked for. Its start costs more than most scenarios. */
+let started;
+
+function browser() {
+  started ??= chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGUMENTS });
+  return started;
+}
+
+/** Runs `work(context)` in a context of its own, which shares no cookies, storage or cache with others; `options` are Playwright's of a context. */
 export async function inBrowser(options, work) {
-  const profile = await mkdtemp(join(tmpdir(), "pragati-browser-"));
+  const context = await (await browser()).newContext({ acceptDownloads: true, ...options });
   try {
-    const context = await chromium.launchPersistentContext(profile, {
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ARGUMENTS,
-      acceptDownloads: true,
-      ...options,
-    });
-    try {
-      return await work(context);
-    } finally {
-      await context.close();
-    }
+    return await work(context);
   } finally {
-    await rm(profile, { recursive: true, force: true });
+    await context.close();
   }
+}
+
+/** Ends the browser: the last step of a script, which would wait for it otherwise. One that fails before takes it along. */
+export async function endBrowser() {
+  await (await started)?.close();
 }
 
 /** Signs in with an access token, as a person does, and waits for the figures. */

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { signInAsMentor } from "./browser.mjs";
+import { endBrowser, signInAsMentor } from "./browser.mjs";
 import { scenariosOf } from "./looks.mjs";
 
 const settings = JSON.parse(await readFile(process.argv[2], "utf8"));
@@ -27,3 +27,5 @@ await scenario("a mentor's first day", {}, async (page) => {
   await form.getByRole("button", { name: "Subscribe" }).click();
   await page.locator("#my-subscriptions-list li", { hasText: "to officers, by block" }).waitFor();
 });
+
+await endBrowser();

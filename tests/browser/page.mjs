@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { shown, signIn } from "./browser.mjs";
+import { endBrowser, shown, signIn } from "./browser.mjs";
 import { cells, expectAccessible, expectCells, expectNoSideways, scenariosOf } from "./looks.mjs";
 
 const settings = JSON.parse(await readFile(process.argv[2], "utf8"));
@@ -334,3 +334,5 @@ await scenario("without batches and clicks", {}, async (page) => {
   await page.getByText("No downloads in this time.").waitFor();
   await expectAccessible(page);
 });
+
+await endBrowser();

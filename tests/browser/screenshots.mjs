@@ -2,7 +2,7 @@
 // MENTOR is the token of somebody who mentors some of its batches.
 
 import { join } from "node:path";
-import { inBrowser, shown, signIn, signInAsMentor } from "./browser.mjs";
+import { endBrowser, inBrowser, shown, signIn, signInAsMentor } from "./browser.mjs";
 
 const [url, token, folder, mentor] = process.argv.slice(2);
 const DESK = { width: 1200, height: 1000 };
@@ -45,3 +45,5 @@ for (const [name, options] of [
     await page.screenshot({ path: join(folder, `${name}.png`) });
   });
 }
+
+await endBrowser();

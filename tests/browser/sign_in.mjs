@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { inBrowser, shown } from "./browser.mjs";
+import { endBrowser, inBrowser, shown } from "./browser.mjs";
 
 const settings = JSON.parse(await readFile(process.argv[2], "utf8"));
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -280,3 +280,5 @@ await scenario("mails on a phone", PHONE, async (page) => {
     assert.ok((await page.locator("body").textContent()).includes("Hello,"), file);
   }
 });
+
+await endBrowser();

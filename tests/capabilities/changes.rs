@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::incremental::on_two_days;
+use crate::prepared::{copy_folder, prepared};
 use crate::running_service::{RunningService, Setup};
 use crate::support::{
-    TestExports, batches, complaint_of, enrolments, files_below, pragati, query_parquet, rewrite_parquet, select,
-    users, wrapped,
+    TestExports, batches, complaint_of, enrolments, files_below, pragati, program_made, query_parquet, rewrite_parquet,
+    select, tests_made, users, wrapped,
 };
 
 const DAYS: [&str; 3] = ["2026-11-20", "2026-11-21", "2026-11-22"];
@@ -63,10 +64,29 @@ fn exports() -> TestExports {
 /// The nights of all days.
 fn nights(exports: &TestExports) -> TempDir {
     let out = tempfile::tempdir().expect("a folder");
+    make_nights(exports, out.path());
+    out
+}
+
+fn make_nights(exports: &TestExports, out: &Path) {
     for day in DAYS {
-        let place = out.path().display().to_string();
+        let place = out.display().to_string();
         exports.output("nightly", &["--date", day, "--out", &place]);
     }
+}
+
+/// A copy of the nights of all days of [`exports`], which are made once.
+fn usual_nights() -> TempDir {
+    let out = tempfile::tempdir().expect("a folder");
+    let make = |folder: &Path| {
+        make_nights(&exports(), folder);
+        true
+    };
+    let made_from = [program_made(), tests_made()].concat();
+    let copied = prepared("nights-of-changes", &made_from, make, |folder| {
+        copy_folder(folder, out.path());
+    });
+    copied.expect("nights");
     out
 }
 
@@ -88,7 +108,7 @@ fn csv(out: &TempDir, day: &str) -> String {
 
 #[test]
 fn the_table_counts_people_added_removed_and_completed() {
-    let out = nights(&exports());
+    let out = usual_nights();
     insta::assert_snapshot!(csv(&out, DAYS[0]), @"batch_id,course_id,tenant_id,rows_before,rows_after,added,removed,completed,since,as_of");
     insta::assert_snapshot!(csv(&out, DAYS[1]), @r#"
     batch_id,course_id,tenant_id,rows_before,rows_after,added,removed,completed,since,as_of
@@ -204,7 +224,7 @@ fn the_table_is_the_same_for_a_second_run_of_the_day_and_after_other_settings() 
 
 #[test]
 fn the_command_shows_the_table_and_compares_any_two_days() {
-    let out = nights(&exports());
+    let out = usual_nights();
     insta::assert_snapshot!(changes(&out, &["--format", "csv"]), @r#"
     batch_id,course_id,tenant_id,rows_before,rows_after,added,removed,completed,since,as_of
     "b5, ""five""",c1,t1,1,1,0,0,1,2026-11-21,2026-11-22
@@ -226,7 +246,7 @@ fn the_command_shows_the_table_and_compares_any_two_days() {
 
 #[test]
 fn days_that_cannot_be_compared_are_errors() {
-    let out = nights(&exports());
+    let out = usual_nights();
     let place = out.path().display().to_string();
     let complaint = |code, arguments: &[&str]| {
         let mut command = pragati();
@@ -263,7 +283,7 @@ fn a_first_night_says_that_there_was_nothing_to_compare_with() {
 
 #[test]
 fn people_are_not_counted_where_a_file_of_the_mart_is_damaged() {
-    let out = nights(&exports());
+    let out = usual_nights();
     let mart = out
         .path()
         .join(format!("date={}/course_progress_report/part-00000.parquet", DAYS[0]));

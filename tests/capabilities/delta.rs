@@ -98,7 +98,7 @@ fn write_log<'a>(log: &Path, version: u32, actions: impl Iterator<Item = &'a Val
 }
 
 fn report_of_plain_files() -> String {
-    TestExports::small().report("b1", &[])
+    TestExports::small_report()
 }
 
 /// The files of a day, as the log names them.

@@ -21,7 +21,7 @@ use crate::support::{TestExports, usually};
 const NODE: &str = "EnrolmentDetailsExec";
 const VIEWS: [&str; 2] = ["enrolment_details", "course_progress_report"];
 /// Conditions on what the node finds by itself, and on what it leaves to others.
-const CONDITIONS: [&str; 14] = [
+const CONDITIONS: [&str; 21] = [
     "batch_id = 'b1'",
     "'b1' = batch_id",
     "batch_id in ('b1', 'b2')",
@@ -30,6 +30,13 @@ const CONDITIONS: [&str; 14] = [
     "batch_id like 'b%' and batch_id <> 'b2'",
     "batch_id is not null",
     "tenant_id = 't1'",
+    "'t1' = tenant_id and batch_id <> 'b1'",
+    "tenant_id in ('t1', 't2', 't3', 't4') and batch_id in ('b1', 'b2', 'b3')",
+    "tenant_id <> 't1'",
+    "tenant_id is null",
+    "tenant_id is distinct from 't1' and known_user",
+    "upper(coalesce(tenant_id, 't1')) = 'T1'",
+    "tenant_id = 't1' or batch_id = 'b3'",
     "user_id = 'u1'",
     "user_id in (select user_id from users where tenant_id = 't1')",
     "known_user",
@@ -38,7 +45,11 @@ const CONDITIONS: [&str; 14] = [
     "course_id is not null and batch_id < 'b9'",
 ];
 
-/// The same snapshot with the built-in queries, and with a site's own that differs in a comment.
+/// The query of the table, and a condition that all of its rows meet, so that it has another plan.
+const QUERY: &str = include_str!("../../queries/reports/enrolment_details.sql");
+const MET_BY_ALL: &str = "where enrolment.user_id is not null";
+
+/// The same snapshot with the built-in queries, and with a site's own that differs in [`MET_BY_ALL`].
 struct Ways {
     runtime: Runtime,
     assembled: Catalog,
@@ -52,8 +63,11 @@ impl Ways {
         let runtime = Runtime::new().expect("a runtime");
         let own = exports.path().join("own queries");
         fs::create_dir_all(own.join("reports")).expect("a folder");
-        let query = include_str!("../../queries/reports/enrolment_details.sql");
-        fs::write(own.join("reports/enrolment_details.sql"), format!("{query}\n-- ours")).expect("a query");
+        fs::write(
+            own.join("reports/enrolment_details.sql"),
+            format!("{QUERY}{MET_BY_ALL}"),
+        )
+        .expect("a query");
         let open = |queries: Option<&Path>| {
             let config = change(Config {
                 exports: Some(exports.path().display().to_string()),
@@ -156,6 +170,66 @@ fn assembled_rows_are_the_joined_ones_whatever_a_query_asks() {
 }
 
 #[test]
+fn a_site_s_own_queries_are_assembled_where_they_are_planned_as_the_built_in_ones() {
+    let (exports, runtime) = (TestExports::small(), Runtime::new().expect("a runtime"));
+    let own = exports.path().join("own queries");
+    // Whether the table assembles its rows, and a nightly run all reports, where the site has this query.
+    let assembled = |name: &str, text: &str| {
+        let file = own.join(format!("{name}.sql"));
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(&file, text).expect("a query");
+        let config = Config {
+            exports: Some(exports.path().display().to_string()),
+            queries: Some(own.clone()),
+            ..Config::default()
+        };
+        let found = runtime.block_on(async {
+            let catalog = Catalog::open(&config).await.expect("a snapshot");
+            (catalog.assembles_details().await, catalog.has_usual_reports().await)
+        });
+        fs::remove_file(&file).expect("removed");
+        found
+    };
+    let progress = include_str!("../../queries/staging/numeric_course_progress.sql");
+    let report = include_str!("../../queries/reports/course_progress_report.sql");
+    let all = include_str!("../../queries/reports/all_reports.sql");
+    for (name, built_in) in [
+        ("reports/enrolment_details", QUERY),
+        ("staging/numeric_course_progress", progress),
+        ("reports/course_progress_report", report),
+        ("reports/all_reports", all),
+    ] {
+        let commented = format!("{}\n-- ours", built_in.replace('\n', "\n\n"));
+        assert_eq!(assembled(name, &commented), (true, true), "{name}");
+    }
+    for (name, other, expected) in [
+        (
+            "reports/enrolment_details",
+            format!("{QUERY}{MET_BY_ALL}"),
+            (false, false),
+        ),
+        (
+            "staging/numeric_course_progress",
+            format!("{progress}where user_id is not null"),
+            (false, false),
+        ),
+        (
+            "reports/course_progress_report",
+            format!("{report}where known_user"),
+            (true, false),
+        ),
+        (
+            "reports/all_reports",
+            format!("{}, tenant_id", all.trim_end()),
+            (true, false),
+        ),
+        ("reports/all_reports", "select nothing".to_owned(), (true, false)),
+    ] {
+        assert_eq!(assembled(name, &other), expected, "{name}");
+    }
+}
+
+#[test]
 fn only_what_a_query_needs_is_read_and_explain_shows_it() {
     let ways = Ways::open(nasty(), |config| config);
     let counted = ways.plan("select tenant_id, count(*) from course_progress_report group by 1");
@@ -206,12 +280,39 @@ fn only_what_a_query_needs_is_read_and_explain_shows_it() {
 }
 
 #[test]
+fn conditions_on_tenants_are_met_by_the_node() {
+    let ways = Ways::open(nasty(), |config| config);
+    let of_tenant = ways.plan("select user_id from enrolment_details where tenant_id = 't1'");
+    let (above, _) = of_tenant.split_once(NODE).expect(&of_tenant);
+    assert!(
+        !above.contains("FilterExec")
+            && of_tenant.contains("EnrolmentDetailsExec: batches=matching, ")
+            && of_tenant.contains("condition=tenant_id = Utf8View(\"t1\")"),
+        "{of_tenant}"
+    );
+    let of_both = ways.plan("select count(*) from enrolment_details where tenant_id is null and batch_id > 'b1'");
+    let (above, _) = of_both.split_once(NODE).expect(&of_both);
+    assert!(
+        !above.contains("FilterExec") && of_both.contains("tenant_id IS NULL") && of_both.contains("ordered=false"),
+        "{of_both}"
+    );
+    let of_either = ways.plan("select user_id from enrolment_details where tenant_id = 't1' or batch_id = 'b1'");
+    let (above, _) = of_either.split_once(NODE).expect(&of_either);
+    assert!(
+        above.contains("FilterExec") && of_either.contains("batches=all"),
+        "{of_either}"
+    );
+}
+
+#[test]
 fn a_limit_reaches_the_node_and_its_rows_are_the_view_s() {
     let ways = Ways::open(TestExports::sample(300, 2_000, 12, 1), |config| config);
     let few = ways.plan("select * from enrolment_details limit 5");
     assert!(few.contains(NODE) && few.contains("limit=5"), "{few}");
     let range = ways.plan("select user_id from enrolment_details where batch_id > 'b1' limit 5 offset 2");
     assert!(range.contains(NODE) && range.contains("limit=7"), "{range}");
+    let of_tenant = ways.plan("select user_id from enrolment_details where tenant_id is not null limit 5");
+    assert!(of_tenant.contains(NODE) && of_tenant.contains("limit=5"), "{of_tenant}");
     // A condition that the node leaves to a filter above it may need all rows.
     let filtered = ways.plan("select * from enrolment_details where completed_at is not null limit 5");
     assert!(filtered.contains(NODE) && !filtered.contains("limit="), "{filtered}");
@@ -252,13 +353,15 @@ fn rows_are_as_many_with_a_limit_whatever_the_condition() {
 }
 
 #[test]
-fn rows_of_one_batch_are_in_the_order_of_users_and_their_batch_is_constant() {
+fn rows_of_one_batch_are_in_the_order_of_users_and_their_batch_and_tenant_are_constant() {
     let ways = Ways::open(nasty(), |config| config);
     for sql in [
         "select * from course_progress_report where batch_id = 'b1' order by user_id",
         "select user_id from enrolment_details where batch_id = 'b1' order by user_id",
         "select batch_id, user_id, enrolled_at from enrolment_details where batch_id = 'b1' order by user_id, batch_id",
         "select user_id, batch_id from enrolment_details where batch_id in ('b1', 'b2') order by batch_id, user_id",
+        "select tenant_id, batch_id, user_id from enrolment_details where tenant_id = 't1'
+            order by tenant_id, batch_id, user_id",
     ] {
         let plan = ways.plan(sql);
         let (above, _) = plan.split_once(NODE).expect(&plan);
@@ -289,10 +392,18 @@ fn sums_are_the_same_for_any_number_of_threads() {
             ..config
         })
     });
-    for columns in ["tenant_id", "batch_id", "course_id", "has_progress"] {
+    let of_some = "where tenant_id like '%7'";
+    for (columns, condition) in [
+        ("tenant_id", ""),
+        ("batch_id", ""),
+        ("course_id", ""),
+        ("has_progress", ""),
+        ("batch_id", of_some),
+        ("course_id", of_some),
+    ] {
         let sql = format!(
             "select {columns}, count(*) as n, sum(cast(progress_percent as bigint)) as p, count(completed_at) as c, min(enrolled_at) as e \
-             from enrolment_details group by 1 order by 1"
+             from enrolment_details {condition} group by 1 order by 1"
         );
         let [one, three] = &threads;
         one.compare(&sql);

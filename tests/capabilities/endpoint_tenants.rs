@@ -95,9 +95,10 @@ fn relations(endpoint: &RunningEndpoint, user: &str) -> Vec<String> {
 
 /// Everything that a user can read, as one text.
 fn everything(endpoint: &RunningEndpoint, user: &str) -> Vec<(String, String)> {
+    let mut connection = endpoint.connect(user).expect("connected");
     let dump = |name: String| {
         let rows = endpoint
-            .ask(user, &format!("select * from \"{name}\""))
+            .ask_on(&mut connection, &format!("select * from \"{name}\""))
             .unwrap_or_else(|error| panic!("{user} {name}: {error:?}"));
         (name, rows.concat().join("\n"))
     };

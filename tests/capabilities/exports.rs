@@ -42,7 +42,7 @@ fn complaint_about_bytes(bytes: &[u8]) -> String {
 
 /// The report must be that of the small exports.
 fn assert_same_report(exports: &TestExports, what: &str) {
-    static EXPECTED: LazyLock<String> = LazyLock::new(|| TestExports::small().report("b1", &[]));
+    static EXPECTED: LazyLock<String> = LazyLock::new(TestExports::small_report);
     assert_eq!(exports.report("b1", &[]), *EXPECTED, "{what}");
 }
 
@@ -232,7 +232,7 @@ mod snapshots {
         ));
         assert_eq!(
             exports.report("b1", &["--config", &config]),
-            TestExports::small().report("b1", &[])
+            TestExports::small_report()
         );
     }
 }

@@ -136,7 +136,7 @@ mod page_index {
         for table in ["users", "enrolments", "course_progress", "batches"] {
             spoil(&exports.file(table));
         }
-        assert_eq!(exports.report("b1", &[]), TestExports::small().report("b1", &[]));
+        assert_eq!(exports.report("b1", &[]), TestExports::small_report());
         exports.nightly(&[]);
     }
 

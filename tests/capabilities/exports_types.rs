@@ -78,7 +78,7 @@ const SPELLINGS: &[(&str, &str, &str)] = &[
 
 #[test]
 fn columns_of_any_type_give_the_same_report() {
-    let expected = TestExports::small().report("b1", &[]);
+    let expected = TestExports::small_report();
     for (table, usual, replaced) in SPELLINGS {
         let exports = TestExports::small().table(table, &select(&format!("* replace ({replaced})"), usual));
         assert_eq!(exports.report("b1", &[]), expected, "{table}: {replaced}");
@@ -211,7 +211,7 @@ fn enrolled(time: &str) -> String {
 /// What a refusal says is right: the same report comes out when the query that it names is the mapping.
 #[test]
 fn the_query_that_a_refusal_names_reads_times_of_any_unit() {
-    let expected = TestExports::small().report("b1", &[]);
+    let expected = TestExports::small_report();
     let number =
         |unit: &str| format!("arrow_cast(arrow_cast(enrolled_at, 'Timestamp({unit}, Some(\"UTC\"))'), 'Int64')");
     let double = |number: String| format!("cast({number} as double)");
@@ -311,7 +311,7 @@ fn the_queries_that_refusals_of_values_name_read_the_columns() {
         let as_it_is = mapped(&exports, table, &format!("select * from {table}"));
         let complaint = exports.complaint(1, "report", &["--batch", "b1", "--config", &as_it_is]);
         let config = mapped(&exports, table, query_in(&complaint));
-        let expected = TestExports::small().report("b1", &[]);
+        let expected = TestExports::small_report();
         assert_eq!(exports.report("b1", &["--config", &config]), expected, "{complaint}");
     }
     let day = batches_starting("'22/11/2026'");

@@ -12,10 +12,12 @@ use pragati::nightly::manifest::{Content, Manifest, TakenOver};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::prepared::copy_folder;
-use crate::support::{TestExports, files_below, rewrite_parquet, wrapped};
+use crate::prepared::{copy_folder, prepared};
+use crate::support::{TestExports, files_below, program_made, rewrite_parquet, wrapped};
 
 const DAYS: [&str; 2] = ["2026-11-21", "2026-11-22"];
+/// Users, enrolments, batches and days of the exports.
+const SIZES: [usize; 4] = [2_000, 12_000, 40, 1];
 
 /// Exports whose only day is another day too, the one before.
 pub fn on_two_days(exports: TestExports) -> TestExports {
@@ -39,13 +41,23 @@ struct Nights {
 }
 
 impl Nights {
-    /// The first night is over.
+    /// The first night is over: all tests have a copy of its output.
     fn new() -> Self {
+        let [users, enrolments, batches, days] = SIZES;
         let nights = Self {
-            exports: on_two_days(TestExports::sample(2_000, 12_000, 40, 1)),
+            exports: on_two_days(TestExports::sample(users, enrolments, batches, days)),
             out: tempfile::tempdir().expect("a folder"),
         };
-        nights.run(DAYS[0], &[]);
+        let made_from = [format!("{DAYS:?} {SIZES:?} ").into_bytes(), program_made()].concat();
+        let make = |folder: &Path| {
+            let folder = folder.display().to_string();
+            nights.exports.output("nightly", &["--date", DAYS[0], "--out", &folder]);
+            true
+        };
+        let copied = prepared("first-night", &made_from, make, |folder| {
+            copy_folder(folder, nights.out.path());
+        });
+        copied.expect("a night");
         nights
     }
 
@@ -180,7 +192,7 @@ mod taking_over {
         fs::create_dir(queries.path().join("reports")).expect("a folder");
         let built_in = include_str!("../../queries/reports/all_reports.sql");
         let own = queries.path().join("reports/all_reports.sql");
-        fs::write(own, format!("{built_in}\n-- ours")).expect("a query");
+        fs::write(own, format!("{}, tenant_id", built_in.trim_end())).expect("a query");
         let queries = queries.path().display().to_string();
         let of_the_site = ["--queries", queries.as_str(), "--verify"];
         // The queries are digested as text, so the usual output has the same basis; its fingerprints are of other things.

@@ -73,6 +73,7 @@ mod nightly_ratio;
 mod nightly_retention;
 mod node;
 mod odd_mail_server;
+mod opened;
 mod openedx;
 mod opentelemetry;
 mod oracle;

@@ -10,8 +10,10 @@ use std::path::Path;
 
 use chrono::DateTime;
 use pragati::config::Config;
+use pragati::report::ReportFormat;
 use serde_json::{Map, Value};
 
+use crate::opened::reports_of;
 use crate::support::TestExports;
 
 /// The header of a report.
@@ -188,6 +190,17 @@ impl Snapshot {
     /// The report of a batch.
     pub fn report(&self, batch: &str) -> String {
         self.exports.report(batch, &["--config", &self.config])
+    }
+
+    /// The reports of these batches, over a snapshot that is opened once.
+    pub fn reports<'a>(&self, batches: impl IntoIterator<Item = &'a String>) -> BTreeMap<String, String> {
+        let mut settings = self.settings();
+        settings.report.bom = false;
+        let reports = reports_of(settings, ReportFormat::Csv, batches.into_iter().cloned().collect());
+        let reports = reports.into_iter();
+        reports
+            .map(|(batch, csv)| (batch, String::from_utf8(csv).expect("UTF-8")))
+            .collect()
     }
 
     /// The reports of a night's run, by batch.

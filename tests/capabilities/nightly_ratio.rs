@@ -14,8 +14,11 @@ use pragati::ratio::Level;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::prepared::{copy_folder, prepared};
 use crate::ratio::clicks;
-use crate::support::{DATE, TestExports, batches, csv_columns, files_below, query_parquet, rewrite_parquet};
+use crate::support::{
+    DATE, TestExports, batches, csv_columns, files_below, program_made, query_parquet, rewrite_parquet, tests_made,
+};
 
 const DAYS: [&str; 3] = ["2026-11-20", "2026-11-21", "2026-11-22"];
 
@@ -51,11 +54,16 @@ impl Nights {
 
     /// Runs the night and gives what it said on standard error.
     fn run(&self, day: &str) -> String {
+        self.run_into(self.out.path(), day)
+    }
+
+    /// The same with another folder of output.
+    fn run_into(&self, out: &Path, day: &str) -> String {
         let config = self.exports.config(&self.settings);
         let mut nightly = self.exports.command("nightly");
         nightly
             .args(["--config", &config, "--date", day, "--out"])
-            .arg(self.out.path())
+            .arg(out)
             .args(self.arguments);
         let output = nightly.output().expect("a run");
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -80,7 +88,8 @@ impl Nights {
     }
 }
 
-/// Clicks come late, and the first ones are gone on the last night. Each run has these arguments.
+/// Clicks come late, and the first ones are gone on the last night. Each run has these arguments. The output is a copy of
+/// one that tests share.
 pub fn late_clicks(arguments: &'static [&'static str]) -> Nights {
     let mut nights = Nights::new()
         .arriving(
@@ -93,10 +102,23 @@ pub fn late_clicks(arguments: &'static [&'static str]) -> Nights {
         )
         .arriving("2026-11-22", &[("m5", "2026-11-22T10:00:00")]);
     nights.arguments = arguments;
-    nights.run("2026-11-20");
-    nights.run("2026-11-21");
-    fs::remove_dir_all(nights.exports.path().join("download_events/date=2026-11-20")).expect("removed");
-    nights.run("2026-11-22");
+    let first_clicks = nights.exports.path().join("download_events/date=2026-11-20");
+    let make = |folder: &Path| {
+        nights.run_into(folder, "2026-11-20");
+        nights.run_into(folder, "2026-11-21");
+        fs::remove_dir_all(&first_clicks).expect("removed");
+        nights.run_into(folder, "2026-11-22");
+        true
+    };
+    let name = format!("late-clicks{}", arguments.concat());
+    let made_from = [program_made(), tests_made()].concat();
+    let copied = prepared(&name, &made_from, make, |folder| {
+        copy_folder(folder, nights.out.path());
+    });
+    copied.expect("nights");
+    if first_clicks.exists() {
+        fs::remove_dir_all(&first_clicks).expect("removed");
+    }
     nights
 }
 

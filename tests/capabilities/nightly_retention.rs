@@ -8,9 +8,10 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::nightly_ratio::late_clicks;
+use crate::prepared::{copy_folder, prepared};
 use crate::ratio::clicks;
 use crate::recorded::can_record;
-use crate::support::{TestExports, complaint_of, files_below, pragati};
+use crate::support::{TestExports, complaint_of, files_below, pragati, program_made, tests_made};
 
 const DAYS: [&str; 4] = ["2026-11-19", "2026-11-20", "2026-11-21", "2026-11-22"];
 
@@ -38,19 +39,32 @@ impl Nights {
         }
     }
 
-    /// With the output of these days.
+    /// With the output of these days, a copy of one that tests share.
     fn with(self, days: &[&str]) -> Self {
-        for day in days {
-            self.run(day, &[]);
-        }
+        let make = |folder: &Path| {
+            for day in days {
+                self.command_into(folder, day, &[]).assert().success();
+            }
+            true
+        };
+        let name = format!("nights-of-{}", days.join("-"));
+        let made_from = [program_made(), tests_made()].concat();
+        let copied = prepared(&name, &made_from, make, |folder| {
+            copy_folder(folder, self.out.path());
+        });
+        copied.expect("nights");
         self
     }
 
     fn command(&self, day: &str, arguments: &[&str]) -> assert_cmd::Command {
+        self.command_into(self.out.path(), day, arguments)
+    }
+
+    fn command_into(&self, out: &Path, day: &str, arguments: &[&str]) -> assert_cmd::Command {
         let mut nightly = self.exports.command("nightly");
         nightly
             .args(["--date", day, "--out"])
-            .arg(self.out.path())
+            .arg(out)
             .args(arguments)
             // The ratio by day begins with the first click.
             .env("PRAGATI_RATIO__REVISE_DAYS", "1");

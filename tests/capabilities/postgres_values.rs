@@ -8,7 +8,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 164] = [
+const ANSWERS: [(&str, &str); 205] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -511,6 +511,146 @@ const ANSWERS: [(&str, &str); 164] = [
     (
         "select i from (select generate_series(2::bigint, 3) as i) s order by i",
         "i INT8 = 2 / 3",
+    ),
+    ("select 1 as a union all select 2.5 order by a", "a NUMERIC = 1 / 2.5"),
+    (
+        "select null as a, 1 as b union all select 'x', 2.5 order by b",
+        "a TEXT, b NUMERIC = ∅|1 / x|2.5",
+    ),
+    (
+        "select a + 1 from (select 1 as a union all select 2.5) s order by 1",
+        "?column? NUMERIC = 2 / 3.5",
+    ),
+    (
+        "select 1::smallint union all select 2::bigint order by 1",
+        "int2 INT8 = 1 / 2",
+    ),
+    (
+        "select date '2026-01-01' union all select timestamp '2026-01-02 10:00' order by 1",
+        "date TIMESTAMP = 2026-01-01 00:00:00 / 2026-01-02 10:00:00",
+    ),
+    (
+        "select case when false then 1 else 2.5 end, case when true then null else 'a' end",
+        "case NUMERIC, case TEXT = 2.5|∅",
+    ),
+    (
+        "select count(*) from (values (1), (2), (3)) v(x) where x >= all (select x from (values (2), (3)) v(x))",
+        "count INT8 = 1",
+    ),
+    (
+        "select v.x from (values (1), (2), (3)) v(x) where v.x < any (select v.x from (values (2)) v(x))",
+        "x INT4 = 1",
+    ),
+    (
+        "select v.x from (values (1), (2), (null)) v(x) where v.x = any (select v.x from (values (2), (5)) v(x)) or v.x <> all (select v.x from (values (2), (5)) v(x)) order by 1",
+        "x INT4 = 1 / 2",
+    ),
+    (
+        "select -2 ^ 2, 3 - 2 ^ 2, -(2 ^ 2), -x ^ 2, |/ 16, ||/ 27, @ -5, ~5 from (values (3)) v(x)",
+        "?column? FLOAT8, ?column? FLOAT8, ?column? FLOAT8, ?column? FLOAT8, ?column? FLOAT8, ?column? FLOAT8, ?column? INT4, ?column? INT4 = 4|-1|-4|9|4|3.0000000000000004|5|-6",
+    ),
+    (
+        "select 'a%c' like 'a!%c' escape '!', 'abc' like 'a!%c' escape '!', 'A_b' ilike 'a#_B' escape '#', 'a\\b' like 'a\\b' escape ''",
+        "?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL = t|f|t|t",
+    ),
+    (
+        "select (array[1, 2, 3])[-1], (array[1, 2, 3])[:2], (array[1, 2, 3])[2:], (array[1, 2, 3])[-1:2], (array[1, 2, 3])[x - 3] from (values (1)) v(x)",
+        "array INT4, array INT4[], array INT4[], array INT4[], array INT4 = ∅|{1,2}|{2,3}|{1,2}|∅",
+    ),
+    (
+        "select array_replace(array[1, 2, 1], 1, 9), array_dims(array[1, 2, 3])",
+        "array_replace INT4[], array_dims TEXT = {9,2,9}|[1:3]",
+    ),
+    (
+        "select array(select x from (values (2), (1), (3)) v(x) where x > 1 order by x desc), array(select x from (values (1)) v(x) where x > 5)",
+        "array INT4[], array INT4[] = {3,2}|{}",
+    ),
+    (
+        "select concat('a', null, 1, true), concat_ws(',', true, 1.50, null, array['a', 'b c'], 1e20::float8), format('%s', false)",
+        "concat TEXT, concat_ws TEXT, format TEXT = a1t|t,1.50,{a,\"b c\"},1e+20|f",
+    ),
+    (
+        "select 'अ' ~ '^[[:alpha:]]+$', 'É' ~ '[[:upper:]]', '१' ~ '\\d', 'नमस्ते' ~ '^\\w+$', E'a\\nb' ~ 'a.b', '।' ~ '[[:punct:]]'",
+        "?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL = t|t|f|f|t|t",
+    ),
+    (
+        "select regexp_replace('abc', 'b', '$0'), regexp_replace('abc', '(b)', '[\\1]'), regexp_replace('abc', 'b', '\\&\\&'), regexp_replace('foo bar', '\\mb', 'B'), regexp_replace('aXbX', 'x', '-', 'gi')",
+        "regexp_replace TEXT, regexp_replace TEXT, regexp_replace TEXT, regexp_replace TEXT, regexp_replace TEXT = a$0c|a[b]c|abbc|foo Bar|a-b-",
+    ),
+    (
+        "select regexp_match('2026-11', '(\\d+)-(\\d+)-?(\\d+)?'), regexp_match('x', 'y'), regexp_match('foo bar', '\\ybar\\y'), regexp_substr('a12b', '\\d+')",
+        "regexp_match TEXT[], regexp_match TEXT[], regexp_match TEXT[], regexp_substr TEXT = {2026,11,NULL}|∅|{bar}|12",
+    ),
+    (
+        "select '\\x4142'::bytea, 'a\\\\b\\101'::bytea, length('\\x4142'::bytea), encode('\\x4142'::bytea, 'hex')",
+        "bytea BYTEA, bytea BYTEA, length INT4, encode TEXT = \\x4142|\\x615c6241|2|4142",
+    ),
+    (
+        "select ln(1), log(1000), exp(0), asin(0)",
+        "ln FLOAT8, log FLOAT8, exp FLOAT8, asin FLOAT8 = 0|3|1|0",
+    ),
+    ("select ln(0)", "error 22"),
+    ("select log(-1)", "error 22"),
+    ("select exp(1000)", "error 22"),
+    ("select acos(2)", "error 22"),
+    ("select 1::date", "error 42"),
+    ("select x::timestamp from (values (1)) v(x)", "error 42"),
+    ("select 'a' 'b'", "error 42"),
+    (
+        "select coalesce(json_agg(x), '[]'), coalesce(jsonb_agg(x) filter (where x > 5), '[]') from (values (1)) v(x)",
+        "coalesce JSON, coalesce JSONB = [1]|[]",
+    ),
+    (
+        "select w, n from regexp_split_to_table('x-y', '-') with ordinality as t(w, n)",
+        "w TEXT, n INT8 = x|1 / y|2",
+    ),
+    (
+        "select m from regexp_matches('a1b22', '([a-z])(\\d+)', 'g') m",
+        "m TEXT[] = {a,1} / {b,22}",
+    ),
+    (
+        "select string_agg(w, '|') from string_to_table('a,b', ',') w",
+        "string_agg TEXT = a|b",
+    ),
+    (
+        "select v.x, (select w.y from (values (1, 'one'), (2, 'two')) w(x, y) where w.x = v.x) from (values (1), (3)) v(x) order by 1",
+        "x INT4, y TEXT = 1|one / 3|∅",
+    ),
+    (
+        "select v.x, s.b, r.c from (values (1), (2)) v(x), lateral (select v.x * 10 as b) s, lateral (select s.b + v.x as c) r order by 1",
+        "x INT4, b INT4, c INT4 = 1|10|11 / 2|20|22",
+    ),
+    (
+        "select v.x, s.kind, s.n from (values (1), (2)) v(x) cross join lateral (values ('once', v.x), ('twice', v.x * 2)) s(kind, n) order by 1, 2",
+        "x INT4, kind TEXT, n INT4 = 1|once|1 / 1|twice|2 / 2|once|2 / 2|twice|4",
+    ),
+    (
+        "select sum(case when x > 1 then 1 else 0.0 end) as s from (values (1), (2)) v(x)",
+        "s NUMERIC = 1.0",
+    ),
+    (
+        "select array['a'] || '{b,c}', '{1}' || array[2], array[1] || 2",
+        "?column? TEXT[], ?column? INT4[], ?column? INT4[] = {a,b,c}|{1,2}|{1,2}",
+    ),
+    (
+        "select max(v) over w - min(v) over w as spread from (values (1), (4), (9)) t(v) window w as (order by v rows between 1 preceding and 1 following) order by 1",
+        "spread INT4 = 3 / 5 / 8",
+    ),
+    (
+        "select x from (values (1)) v(x) where row_number() over () = 1",
+        "error 42",
+    ),
+    (
+        "with recursive t(n, s) as (select 1, 1.0::numeric(20, 5) union all select n + 1, (s * 1.5)::numeric(20, 5) from t where n < 4) select n, s from t order by 1",
+        "n INT4, s NUMERIC = 1|1.00000 / 2|1.50000 / 3|2.25000 / 4|3.37500",
+    ),
+    (
+        "with recursive t(n) as (select 1 union all select n + 0.5 from t where n < 2) select n from t",
+        "error 42",
+    ),
+    (
+        "select v.d, (select count(*) from (values (timestamp '2026-01-01 10:00'), (timestamp '2026-01-01 12:00')) e(t) where e.t::date = v.d) from (values (date '2026-01-01'), (date '2026-01-02')) v(d) order by 1",
+        "d DATE, count INT8 = 2026-01-01|2 / 2026-01-02|0",
     ),
 ];
 

@@ -8,8 +8,10 @@ use pragati::config::DateChoice;
 use pragati::exports::Location;
 use pragati::nightly::manifest::{Content, Manifest};
 use pragati::nightly::{Published, PublishedError};
+use pragati::report::ReportFormat;
 use tempfile::TempDir;
 
+use crate::opened::{reports_of, settings_over};
 use crate::support::{
     DATE, TestExports, USERS, complaint_of, course_progress, enrolments, pragati, query_parquet, wrapped,
 };
@@ -92,14 +94,18 @@ mod same_bytes {
         let out = made(exports);
         let all = batches(out.path());
         assert!(!all.is_empty());
-        for (batch, csv) in all {
+        for (batch, csv) in &all {
             assert!(
-                report(out.path(), &batch, &["--bom"]) == csv,
+                report(out.path(), batch, &["--bom"]) == *csv,
                 "the nightly's own CSV of {batch:?}"
             );
-            for format in formats {
+        }
+        for format in formats {
+            let ids = all.iter().map(|(batch, _)| batch.clone()).collect();
+            let known = ReportFormat::from_word(format).expect("a format");
+            for (batch, expected) in reports_of(settings_over(exports.path()), known, ids) {
                 let found = report(out.path(), &batch, &["--format", format, "--bom"]);
-                assert!(found == from_exports(exports, &batch, format), "{format} of {batch:?}");
+                assert!(found == expected, "{format} of {batch:?}");
             }
         }
     }
@@ -153,7 +159,7 @@ mod same_bytes {
 
     #[test]
     fn a_batch_without_enrolments_has_only_the_header() {
-        let out = made(&TestExports::small());
+        let out = TestExports::small_night().0;
         let csv = String::from_utf8(report(out.path(), "b2", &[])).expect("UTF-8");
         insta::assert_snapshot!(csv, @"External ID,User ID,User Name,Email ID,Mobile Number,Organization Name,District Name,School Name,Block Name,Enrollment Date,Course Progress,Completion Date");
     }
@@ -161,7 +167,7 @@ mod same_bytes {
     #[test]
     fn parquet_has_the_same_rows_and_columns() {
         let exports = TestExports::small();
-        let out = made(&exports);
+        let (out, _day) = TestExports::small_night();
         let drawn = |bytes: &[u8]| {
             let file = exports.path().join("drawn.parquet");
             fs::write(&file, bytes).expect("written");
@@ -174,7 +180,7 @@ mod same_bytes {
     #[test]
     fn how_the_file_is_written_may_be_chosen_anew() {
         let exports = TestExports::small();
-        let out = made(&exports);
+        let (out, _day) = TestExports::small_night();
         let config = exports.config("report.date_format = '%d.%m.%Y'\nreport.crlf = true");
         let arguments = ["--config", config.as_str(), "--no-formula-escape", "--no-bom"];
         let found = String::from_utf8(report(out.path(), "b1", &arguments)).expect("UTF-8");
@@ -244,7 +250,7 @@ mod refused {
 
     #[test]
     fn an_unknown_batch() {
-        let out = made(&TestExports::small());
+        let out = TestExports::small_night().0;
         insta::assert_snapshot!(complaint(out.path(), 1, "b3", &[]), @r"
         error: batch 'b3' is neither in table batches nor in table enrolments of the snapshot of 2026-11-22;
         check the id or choose another --date
@@ -253,7 +259,7 @@ mod refused {
 
     #[test]
     fn a_mart_file_of_another_size() {
-        let out = made(&TestExports::small());
+        let out = TestExports::small_night().0;
         let file = File::options().write(true).open(mart_file(out.path())).expect("a file");
         file.set_len(1_000).expect("cut");
         let size = fs::metadata(mart_file(out.path())).expect("a file").len();
@@ -272,7 +278,7 @@ mod refused {
 
     #[test]
     fn a_mart_file_that_is_missing() {
-        let out = made(&TestExports::small());
+        let out = TestExports::small_night().0;
         fs::remove_file(mart_file(out.path())).expect("removed");
         insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @r"
         error: OUT/date=2026-11-22/course_progress_report/part-00000.parquet is listed in its manifest and
@@ -282,7 +288,7 @@ mod refused {
 
     #[test]
     fn a_mart_file_with_other_bytes() {
-        let out = made(&TestExports::small());
+        let out = TestExports::small_night().0;
         let mut bytes = fs::read(mart_file(out.path())).expect("a file");
         let end = bytes.len() - 4;
         bytes[end..].copy_from_slice(b"none");
@@ -295,7 +301,7 @@ mod refused {
 
     #[test]
     fn a_mart_with_fewer_rows_than_the_manifest_says() {
-        let out = made(&TestExports::small());
+        let out = TestExports::small_night().0;
         change_manifest(out.path(), "\"rows\": 2,", "\"rows\": 3,");
         insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @r"
         error: OUT/date=2026-11-22/course_progress_report/part-00000.parquet holds 2 rows of batch 'b1' and
@@ -305,7 +311,7 @@ mod refused {
 
     #[test]
     fn a_manifest_of_another_version() {
-        let out = made(&TestExports::small());
+        let out = TestExports::small_night().0;
         change_manifest(out.path(), "\"format_version\": 1", "\"format_version\": 2");
         insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @r"
         error: OUT/date=2026-11-22/manifest.json has format version 2 and this pragati reads version 1; use
@@ -318,7 +324,7 @@ mod refused {
     #[test]
     fn settings_that_the_rows_were_not_made_with() {
         let exports = TestExports::small();
-        let out = made(&exports);
+        let (out, _day) = TestExports::small_night();
         let omit = exports.config("report.unknown_users = 'omit'");
         let complaints = [
             complaint(out.path(), 2, "b1", &["--timezone", "UTC"]),
@@ -337,7 +343,7 @@ mod refused {
 
     #[test]
     fn exports_and_reports_at_once() {
-        let out = made(&TestExports::small());
+        let out = TestExports::small_night().0;
         from_reports(out.path(), "b1", &["--exports", "exports"])
             .assert()
             .code(2);

@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::support::{COURSE_PROGRESS, ENROLMENTS, TestExports, USERS};
+use crate::support::TestExports;
 
 /// Batch b1 of tenant t1 with a creator and two mentors; b2 of tenant t2, with a name of letters and marks.
 pub const BATCHES: &str = "
@@ -48,12 +48,7 @@ pub struct Setup {
 impl Setup {
     /// Everybody is let in without a password, and mail can be sent.
     pub fn new() -> Self {
-        let exports = TestExports::empty()
-            .table("users", USERS)
-            .table("enrolments", ENROLMENTS)
-            .table("course_progress", COURSE_PROGRESS)
-            .table("batches", BATCHES);
-        Self::over(exports)
+        Self::over(TestExports::small().table("batches", BATCHES))
     }
 
     /// The same over these exports.

@@ -49,6 +49,21 @@ fn several_statements_build_on_each_other() {
 }
 
 #[test]
+fn tables_and_views_of_the_snapshot_cannot_be_replaced_whatever_their_names() {
+    let exports = TestExports::small().table("people", "select 1 as id");
+    let config = exports.config("other_tables.\"Our People\" = 'people'");
+    for statement in [
+        "drop table users",
+        "create view distinct_users as select 1 as one",
+        "drop view course_progress_report",
+        "drop table \"Our People\"",
+    ] {
+        let message = exports.complaint(1, "sql", &["--config", &config, "-c", statement]);
+        assert!(message.contains("snapshot"), "{statement}: {message}");
+    }
+}
+
+#[test]
 fn standard_input_is_read_where_nothing_else_is_given_or_asked_for() {
     for arguments in [&[][..], &["-f", "-"]] {
         let exports = TestExports::small();

@@ -245,25 +245,25 @@ fn a_report_is_the_same_as_from_disk(store: &RunningStore) {
     let exports = TestExports::small();
     store.upload("deep/er", &exports);
     let report = store.output(&["report", "--exports", &store.url("deep/er"), "--batch", "b1"]);
-    assert_eq!(report, exports.report("b1", &[]));
+    assert_eq!(report, TestExports::small_report());
 }
 
 fn a_report_from_published_output_is_the_same_also_after_another_run(store: &RunningStore) {
     let exports = TestExports::small();
     store.upload("exports", &exports);
+    let sums = "select tenant_id, count(*) as n, count(completion_date) as c from course_progress_report group by 1";
+    let (expected, expected_sums) = (TestExports::small_report(), exports.output("sql", &["-c", sums]));
     for _run in 0..2 {
         let out = store.url("out");
         store.output(&["nightly", "--exports", &store.url("exports"), "--out", &out]);
         let report = store.output(&["report", "--reports", &out, "--batch", "b1"]);
-        assert_eq!(report, exports.report("b1", &[]));
+        assert_eq!(report, expected);
         assert_eq!(report.lines().count(), 3);
         // So are the rows of the view, which SQL reads from it.
-        let sums =
-            "select tenant_id, count(*) as n, count(completion_date) as c from course_progress_report group by 1";
         let explain = format!("explain {sums}");
         let from = store.url("exports");
         let found = store.output(&["sql", "--exports", &from, "--reports", &out, "-c", sums, "-c", &explain]);
-        assert!(found.starts_with(&exports.output("sql", &["-c", sums])), "{found}");
+        assert!(found.starts_with(&expected_sums), "{found}");
         assert!(found.contains(&format!("ReportMartExec: mart of {DATE}")), "{found}");
     }
 }
@@ -437,24 +437,23 @@ mod credentials {
     }
 
     /// A store that only holders of the key may read, with exports, which a process with the key in its environment wrote.
-    fn guarded(options: &[&str]) -> Option<(RunningStore, TestExports)> {
+    fn guarded(options: &[&str]) -> Option<RunningStore> {
         let mut store = RunningStore::s3_with(&[&OF_THE_TEST, options].concat())?;
-        let exports = TestExports::small();
         store.sign_with(KEY);
-        store.upload("exports", &exports);
-        Some((store, exports))
+        store.upload("exports", &TestExports::small());
+        Some(store)
     }
 
-    fn assert_reads(mut command: assert_cmd::Command, exports: &TestExports) {
+    fn assert_reads(mut command: assert_cmd::Command) {
         let output = command.output().expect("a run");
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{complaint}");
-        assert_eq!(String::from_utf8_lossy(&output.stdout), exports.report("b1", &[]));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), TestExports::small_report());
     }
 
     #[test]
     fn a_profile_of_keys_or_of_a_program_opens_s3() {
-        let Some((store, exports)) = guarded(&[]) else { return };
+        let Some(store) = guarded(&[]) else { return };
         let folder = tempfile::tempdir().expect("a folder");
         let (keys, settings) = (folder.path().join("credentials"), folder.path().join("config"));
         let given = format!(r#"{{"Version":1,"AccessKeyId":"{KEY}","SecretAccessKey":"test"}}"#);
@@ -471,11 +470,11 @@ mod credentials {
             ("AWS_CONFIG_FILE", settings.to_str().expect("UTF-8")),
         ];
         let with = |profile| [&files[..], &[("AWS_PROFILE", profile)]].concat();
-        assert_reads(report(&store, &with("reader")), &exports);
-        assert_reads(report(&store, &with("program")), &exports);
+        assert_reads(report(&store, &with("reader")));
+        assert_reads(report(&store, &with("program")));
         // Keys in the environment itself come first.
         let more = [("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", "test")];
-        assert_reads(report(&store, &[&with("nobody")[..], &more].concat()), &exports);
+        assert_reads(report(&store, &[&with("nobody")[..], &more].concat()));
 
         let complaint = complaint_of(&mut report(&store, &with("nobody")), 1);
         let complaint = complaint.replace(&folder.path().display().to_string(), "FOLDER");
@@ -489,16 +488,16 @@ mod credentials {
 
     #[test]
     fn the_role_of_a_machine_opens_s3() {
-        let Some((store, exports)) = guarded(&["--role", KEY]) else {
+        let Some(store) = guarded(&["--role", KEY]) else {
             return;
         };
         let endpoint = [("AWS_METADATA_ENDPOINT", store.endpoint.as_str())];
-        assert_reads(report(&store, &endpoint), &exports);
+        assert_reads(report(&store, &endpoint));
     }
 
     #[test]
     fn a_key_that_s3_does_not_know_is_named_as_such_and_never_shown() {
-        let Some((store, _exports)) = guarded(&[]) else { return };
+        let Some(store) = guarded(&[]) else { return };
         let keys = [
             ("AWS_ACCESS_KEY_ID", "AKIDOFSOMEBODY"),
             ("AWS_SECRET_ACCESS_KEY", "hush"),
@@ -516,5 +515,5 @@ mod credentials {
 fn a_table_of_delta_lake_is_read_through_its_log(store: &RunningStore) {
     store.upload("lake", &crate::delta::with_a_file_that_does_not_count());
     let report = store.output(&["report", "--batch", "b1", "--exports", &store.url("lake")]);
-    assert_eq!(report, TestExports::small().report("b1", &[]));
+    assert_eq!(report, TestExports::small_report());
 }

@@ -2,6 +2,7 @@
 //! silence; and analysts see the raw tables as they were exported.
 
 use std::fs;
+use std::path::Path;
 
 use crate::sunbird_cases::exports_of;
 use crate::support::{TestExports, USERS, select};
@@ -178,4 +179,29 @@ fn maps_of_content_are_maps_of_text_to_analysts() {
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     let expected = serde_json::json!([{"contentstatus": {"c1": 2, "c2": 2, "c3": 2, "c4": 1}}]);
     assert_eq!(json, expected);
+}
+
+/// Those of completed courses and those that are not done decide nothing. A query of the site's own may need them.
+#[test]
+fn the_mapping_s_own_queries_read_only_entries_of_contents_that_are_done() {
+    let (exports, _) = exports_of("percent_from_content_status");
+    let statement = "explain analyze select progress_percent from course_progress";
+    let plan = ask(&exports, statement).0;
+    let node = "NeededEntriesExec: contentstatus, value=2, unless=completedon";
+    assert!(plan.contains(node) && plan.contains("row_groups_by_need=1"), "{plan}");
+    assert!(
+        !ask(&exports, "explain select contentstatus from raw.user_enrolments")
+            .0
+            .contains("NeededEntriesExec")
+    );
+
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries");
+    let own = exports.path().join("queries");
+    let query = "staging/sunbird/course_progress.sql";
+    let sql = fs::read_to_string(folder.join(query)).expect("the mapping's query");
+    fs::create_dir_all(own.join("staging/sunbird")).expect("a folder");
+    fs::write(own.join(query), sql.replace("contents_seen = 0", "contents_seen < 1")).expect("a file");
+    exports.config(&format!("staging = 'sunbird'\nqueries = '{}'\n", own.display()));
+    let plan = ask(&exports, statement).0;
+    assert!(!plan.contains("NeededEntriesExec"), "{plan}");
 }

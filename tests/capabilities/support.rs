@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
@@ -54,12 +54,57 @@ impl TestExports {
         Self::empty().small_on(DATE)
     }
 
-    /// The tables of [`TestExports::small`] on one day.
+    /// The tables of [`TestExports::small`] on one day. Nearly every test has them, so the files are made once.
     pub fn small_on(self, date: &str) -> Self {
-        self.table_on("users", date, USERS)
-            .table_on("enrolments", date, ENROLMENTS)
-            .table_on("course_progress", date, COURSE_PROGRESS)
-            .table_on("batches", date, BATCHES)
+        let make = |folder: &Path| {
+            for (name, sql) in SMALL {
+                write_parquet(&folder.join(name), sql);
+            }
+            true
+        };
+        let copied = prepared("small-exports", &small_made_from(), make, |folder| {
+            for (name, _) in SMALL {
+                fs::copy(folder.join(name), self.new_file(name, date)).expect("copied");
+            }
+        });
+        copied.expect("small exports");
+        self
+    }
+
+    /// The report of batch b1 of [`TestExports::small`], with which many tests compare theirs: made once.
+    pub fn small_report() -> String {
+        const REPORT: &str = "b1.csv";
+        let make = |folder: &Path| {
+            fs::write(folder.join(REPORT), Self::small().report("b1", &[])).expect("written");
+            true
+        };
+        let report = prepared("small-report", &small_made_from(), make, |folder| {
+            fs::read_to_string(folder.join(REPORT)).expect("a report")
+        });
+        report.expect("a report")
+    }
+
+    /// A copy of the output of a night over [`TestExports::small`], which is made once; the day's folder lies in it.
+    pub fn small_night() -> (TempDir, PathBuf) {
+        let out = tempfile::tempdir().expect("a folder");
+        let make = |folder: &Path| {
+            let folder = folder.to_str().expect("UTF-8");
+            Self::small().output("nightly", &["--out", folder]);
+            true
+        };
+        let copied = prepared("small-night", &small_made_from(), make, |folder| {
+            copy_folder(folder, out.path());
+        });
+        copied.expect("a night");
+        let day = out.path().join(format!("date={DATE}"));
+        (out, day)
+    }
+
+    /// Where the first file of the table's day is to be; its folder is there.
+    fn new_file(&self, name: &str, date: &str) -> PathBuf {
+        let folder = self.path().join(name).join(format!("date={date}"));
+        fs::create_dir_all(&folder).expect("a folder");
+        folder.join("part-00000.parquet")
     }
 
     /// The table as the result of a query, replacing what was there.
@@ -69,9 +114,7 @@ impl TestExports {
 
     /// The table on one day.
     pub fn table_on(self, name: &str, date: &str, sql: &str) -> Self {
-        let folder = self.path().join(name).join(format!("date={date}"));
-        fs::create_dir_all(&folder).expect("a folder");
-        write_parquet(&folder.join("part-00000.parquet"), sql);
+        write_parquet(&self.new_file(name, date), sql);
         self
     }
 
@@ -266,7 +309,16 @@ impl Drop for SmallDisk {
 
 /// Tells one build of the command from another.
 pub fn program_made() -> Vec<u8> {
-    let program = fs::metadata(assert_cmd::cargo::cargo_bin("pragati")).expect("the binary");
+    made(&assert_cmd::cargo::cargo_bin("pragati"))
+}
+
+/// Tells one build of these tests from another, for what the library makes within them.
+pub fn tests_made() -> Vec<u8> {
+    made(&std::env::current_exe().expect("the tests"))
+}
+
+fn made(program: &Path) -> Vec<u8> {
+    let program = fs::metadata(program).expect("the binary");
     let made = program.modified().expect("a time");
     format!("{made:?}, {} bytes", program.len()).into_bytes()
 }
@@ -347,15 +399,15 @@ pub fn write_parquet_with(path: &Path, sql: &str, properties: WriterProperties) 
     writer.close().expect("closed");
 }
 
+/// Makes rows. It has no tables, and making one takes longer than most queries.
+static SESSION: LazyLock<SessionContext> = LazyLock::new(SessionContext::new);
+
 fn rows_of(sql: &str) -> (Arc<Schema>, Vec<RecordBatch>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let frame = SessionContext::new()
-            .sql(sql)
-            .await
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let frame = SESSION.sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
         let schema = Arc::new(frame.schema().as_arrow().clone());
         (schema, frame.collect().await.expect("rows"))
     })
@@ -455,6 +507,20 @@ pub const USER_COLUMNS: [&str; 11] = [
     "school_name",
     "block_name",
     "tenant_id",
+];
+
+/// Tells [`TestExports::small`] of this build of the command and these tables from others.
+fn small_made_from() -> Vec<u8> {
+    let tables: String = SMALL.iter().map(|(_, sql)| *sql).collect();
+    [tables.into_bytes(), program_made()].concat()
+}
+
+/// The tables of [`TestExports::small`].
+const SMALL: [(&str, &str); 4] = [
+    ("users", USERS),
+    ("enrolments", ENROLMENTS),
+    ("course_progress", COURSE_PROGRESS),
+    ("batches", BATCHES),
 ];
 
 pub const USERS: &str = "

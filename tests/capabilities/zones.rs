@@ -2,11 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use pragati::zone::Zone;
 
+use crate::prepared::prepared;
 use crate::python::python_for;
+
+/// What asks the package, and which edition of it.
+const SOURCES: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/zones/offsets.py"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/zones/requirements.txt"),
+];
 
 const START: i64 = 0;
 const END: i64 = 2_145_916_800;
@@ -37,15 +46,27 @@ fn changes(zone: &Zone) -> String {
     line
 }
 
+/// What the package says, which takes Python some seconds; it is asked once for each edition. None, after a message
+/// SKIPPED, where it cannot be had.
+fn offsets() -> Option<String> {
+    const ANSWER: &str = "offsets";
+    let python = python_for("zones", "tzdata")?;
+    let [script, _] = SOURCES;
+    let ask = |folder: &Path| {
+        let output = Command::new(&python).arg(script).output().expect("a run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::write(folder.join(ANSWER), output.stdout).expect("written");
+        true
+    };
+    let asked = SOURCES.map(|source| fs::read(source).expect("a file")).concat();
+    prepared("zones-offsets", &asked, ask, |folder| {
+        fs::read_to_string(folder.join(ANSWER)).expect("text")
+    })
+}
+
 #[test]
 fn every_zone_has_the_offsets_of_the_python_package_of_the_same_edition() {
-    let Some(python) = python_for("zones", "tzdata") else {
-        return;
-    };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/zones/offsets.py");
-    let output = Command::new(python).arg(script).output().expect("a run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).expect("text");
+    let Some(text) = offsets() else { return };
     let theirs: BTreeMap<String, String> = text
         .lines()
         .filter_map(|line| line.split_once(' '))

@@ -9,13 +9,13 @@ closed.
 """
 import argparse
 import collections
+import http.client
 import itertools
 import json
 import sys
 import threading
 import time
 
-import boto3
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -96,6 +96,18 @@ class Role:
         return [answer.encode()]
 
 
+def create_bucket(port, arguments):
+    """Asks for the bucket as clients do. The server does not check signatures, and a client's library takes long to load."""
+    scope = f"{arguments.only or 'test'}/20260101/us-east-1/s3/aws4_request"
+    signed = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("PUT", f"/{arguments.bucket}", headers={"Authorization": signed})
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise SystemExit(f"no bucket: {answer.status} {answer.read().decode()}")
+    connection.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bucket")
@@ -115,13 +127,7 @@ def main():
         app = Role(app, arguments.role)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{server.server_port}",
-        region_name="us-east-1",
-        aws_access_key_id=arguments.only or "test",
-        aws_secret_access_key="test",
-    ).create_bucket(Bucket=arguments.bucket)
+    create_bucket(server.server_port, arguments)
     print(server.server_port, flush=True)
     sys.stdin.read()
     server.shutdown()

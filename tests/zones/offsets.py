@@ -2,39 +2,46 @@
 at the start of 1970, and `moment:offset` for each change up to the end of 2037. Seconds since 1970, and seconds east of UTC."""
 
 import datetime
+import functools
 import importlib.resources
+import io
 import zoneinfo
 
 START, END = 0, 2_145_916_800
 STEP = 3 * 86_400
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+EPOCH = datetime.datetime(1970, 1, 1)
+SECOND = datetime.timedelta(seconds=1)
+# Made once for all zones: there are some 8,000.
+MOMENTS = [(moment, EPOCH + datetime.timedelta(seconds=moment)) for moment in range(START + STEP, END + 1, STEP)]
 
-# The system's copy is not asked.
-zoneinfo.reset_tzpath([])
-
-
-def offset(zone, moment):
-    utc = (EPOCH + datetime.timedelta(seconds=moment)).replace(tzinfo=zone)
-    return int(zone.fromutc(utc).utcoffset().total_seconds())
+DATABASE = importlib.resources.files("tzdata") / "zoneinfo"
 
 
-def changes(zone):
-    before = offset(zone, START)
-    for moment in range(START + STEP, END + 1, STEP):
-        after = offset(zone, moment)
+def offset(zone, utc):
+    return zone.fromutc(utc.replace(tzinfo=zone)).replace(tzinfo=None) - utc
+
+
+# Names of one place are copies of one file.
+@functools.cache
+def changes(content):
+    zone = zoneinfo.ZoneInfo.from_file(io.BytesIO(content))
+    before = offset(zone, EPOCH)
+    found = [str(before // SECOND)]
+    for moment, utc in MOMENTS:
+        after = offset(zone, utc)
         if after != before:
             same, other = moment - STEP, moment
             while other - same > 1:
                 middle = (same + other) // 2
-                if offset(zone, middle) == before:
+                if offset(zone, EPOCH + datetime.timedelta(seconds=middle)) == before:
                     same = middle
                 else:
                     other = middle
-            yield f"{other}:{offset(zone, other)}"
+            found.append(f"{other}:{offset(zone, EPOCH + datetime.timedelta(seconds=other)) // SECOND}")
             before = after
+    return found
 
 
 names = (importlib.resources.files("tzdata") / "zones").read_text().split()
 for name in sorted(names):
-    zone = zoneinfo.ZoneInfo(name)
-    print(name, offset(zone, START), *changes(zone))
+    print(name, *changes((DATABASE / name).read_bytes()))

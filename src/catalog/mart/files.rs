@@ -38,7 +38,7 @@ pub struct OpenPart {
 pub struct Footer(pub Arc<ParquetMetaData>);
 
 impl ReportMart {
-    /// Opens the files `parts`, in their order, in so many tasks.
+    /// Opens the files `parts`, in their order, with `tasks` concurrent tasks.
     ///
     /// # Errors
     /// Where one cannot be read, or has other rows or columns than listed.
@@ -107,7 +107,7 @@ impl Opener {
             expected,
             found,
         };
-        // Azure does not give the last bytes of an object unless it is told where they begin.
+        // Azure has no requests for the last bytes of an object, so the range has its start.
         let options = GetOptions {
             range: Some((part.bytes.saturating_sub(END_BYTES)..part.bytes).into()),
             ..GetOptions::default()
@@ -154,7 +154,7 @@ impl Opener {
     }
 }
 
-/// Whether two looks at an object found the same version of it.
+/// Whether two requests found the same version of an object.
 fn is_same_version(found: &ObjectMeta, other: &ObjectMeta) -> bool {
     let is_same_tag = match (&found.e_tag, &other.e_tag) {
         (Some(found), Some(other)) => found == other,
@@ -173,7 +173,7 @@ mod tests {
     use super::super::test_mart::mart_in_memory;
     use super::*;
 
-    /// A mart of files with so many columns each, whose only row has ones.
+    /// A mart of a file for each number of `columns`: it has that many columns, and one row of ones.
     async fn mart(columns: &[usize]) -> (ReportMart, SchemaRef) {
         let one = || Arc::new(Int32Array::from(vec![1])) as ArrayRef;
         let rows_of = |columns: usize| {
@@ -191,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn files_are_opened_in_their_order_whatever_the_length_of_their_footers() {
-        // The footer of the third one alone takes more than is read first.
+        // The footer of the third file is longer than the bytes that are read first.
         let (mart, schema) = mart(&[1, 2, 300, 1, 1]).await;
         for tasks in [1, 2, 3, 9] {
             let open = mart.open(mart.parts.clone(), &schema, tasks).await.expect("files");

@@ -16,14 +16,14 @@ use super::error::MartError;
 pub struct Layouts {
     /// The columns of the query.
     wanted: SchemaRef,
-    /// That of the first file.
+    /// The layout of the first file that was opened.
     first: OnceLock<Layout>,
 }
 
-/// What a footer says of a file's columns, and the schema that scans read it with.
+/// The columns in the footer of a file, and the schema by which scans read the file.
 struct Layout {
     columns: SchemaDescPtr,
-    /// Among others, the Arrow schema that was written.
+    /// The key-value metadata, which has the Arrow schema that was written.
     metadata: Option<Vec<KeyValue>>,
     schema: SchemaRef,
 }
@@ -57,7 +57,7 @@ impl Layouts {
             metadata: footer.key_value_metadata().cloned(),
             schema: Arc::clone(&schema),
         });
-        // Scans compare schemas, which is fastest where they are the same one.
+        // Scans compare schemas, which is fastest where all files share one.
         Ok(match *known.schema == *schema {
             true => Arc::clone(&known.schema),
             false => schema,
@@ -65,7 +65,7 @@ impl Layouts {
     }
 }
 
-/// The columns of a file, with the types of `wanted`, which are others for texts alone.
+/// The columns of a file with the types of `wanted`, which differ from those in the file for texts alone.
 fn in_types_of(wanted: &Schema, written: &Schema) -> Schema {
     let fields = written
         .fields()

@@ -1,8 +1,8 @@
 //! The report mart of a nightly run as the table `course_progress_report`: its rows are read instead of assembled.
 //!
-//! Whoever gives a mart has checked that it was made from this snapshot, with the same settings and queries
-//! (`nightly::Published::mart_of`). Where its files are replaced or damaged later, the rows are assembled as without a
-//! mart. `enrolment_details` has columns that the mart does not have, so it stays assembled.
+//! The caller has checked that the mart was made from this snapshot, with the same settings and queries
+//! (`nightly::Published::mart_of`). Where the mart's files are replaced or damaged later, the rows are assembled as
+//! without a mart. `enrolment_details` has columns that the mart does not have, so it stays assembled.
 
 mod error;
 mod files;
@@ -14,6 +14,7 @@ mod restricted;
 mod table;
 #[cfg(test)]
 mod test_mart;
+mod view;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,8 +33,9 @@ use crate::exports::{Location, pushdown};
 use crate::ids::SnapshotDate;
 use restricted::RestrictedReports;
 use table::ReportTable;
+use view::ReportView;
 
-/// The view that a mart has the rows of, and its query.
+/// The view whose rows a mart has, and its query.
 const COURSE_PROGRESS_REPORT: &str = "course_progress_report";
 const QUERY: &str = "reports/course_progress_report";
 
@@ -101,18 +103,16 @@ impl Catalog {
         }
         let store = self.store_of(&mart.reports)?;
         tracing::debug!("{COURSE_PROGRESS_REPORT} is read from the mart of {}", mart.day);
-        let view = self.query(QUERY, |parameters| parameters).await?;
-        let schema = Arc::new(view.schema().as_arrow().clone());
-        let table: Arc<dyn TableProvider> =
-            Arc::new(ReportTable::new(mart, store, schema, view.into_unoptimized_plan()));
+        let view = ReportView::of(self).await?;
+        let table: Arc<dyn TableProvider> = Arc::new(ReportTable::new(mart, store, view));
         self.replace_view(Arc::clone(&table))?;
         self.mart = Some(table);
         Ok(())
     }
 
-    /// Reads the columns of `course_progress_report` that show nothing of users' details from the mart of `all`, where
-    /// it has one, for a user of this catalog, who sees the rows of `all` that meet `visible`. The other columns are
-    /// assembled from what the user sees.
+    /// For the catalog of a user who sees the rows of `all` that meet `visible`: reads the columns of
+    /// `course_progress_report` without details of learners from the mart of `all`, where it has one. The other columns
+    /// are assembled from the rows that the user sees.
     ///
     /// # Errors
     /// Where the view's query cannot be planned, or the table cannot be registered.
@@ -126,13 +126,8 @@ impl Catalog {
                 behind_barrier(rows.and_then(|rows| rows.filter(condition)).map_err(failed())?)
             }
         };
-        let view = self.query(QUERY, |parameters| parameters).await?;
-        let schema = Arc::new(view.schema().as_arrow().clone());
-        self.replace_view(Arc::new(RestrictedReports::new(
-            rows,
-            schema,
-            view.into_unoptimized_plan(),
-        )))
+        let view = ReportView::of(self).await?;
+        self.replace_view(Arc::new(RestrictedReports::new(rows, view)))
     }
 
     fn replace_view(&self, table: Arc<dyn TableProvider>) -> Result<(), CatalogError> {
@@ -164,7 +159,7 @@ fn is_comparison(filter: &Expr) -> bool {
     }
 }
 
-/// How far a condition goes into the table: the rows that are read may be more than those that meet it.
+/// How far a condition is pushed down to the table: inexactly, as rows that do not meet it may be read too.
 fn support(filter: &Expr) -> TableProviderFilterPushDown {
     match is_comparison(filter) {
         true => TableProviderFilterPushDown::Inexact,

@@ -1,4 +1,4 @@
-//! The plan node that reads rows of a mart: the one line of EXPLAIN that says so, and of which day.
+//! The plan node that reads rows of a mart. EXPLAIN shows it as one line, with the day of the mart.
 
 use std::error::Error;
 use std::fmt;
@@ -19,6 +19,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use futures::TryStreamExt;
 
 use super::error::MartError;
+use crate::engine::column_names;
 use crate::ids::SnapshotDate;
 
 /// The columns by which the rows of a mart are ordered.
@@ -90,10 +91,9 @@ impl DisplayAs for ReportMartExec {
             of_files,
             condition,
         } = &self.shown;
-        let schema = self.scan.schema();
-        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let names = column_names(&self.scan.schema());
         write!(f, "ReportMartExec: mart of {day}, files={files} of {of_files}")?;
-        write!(f, ", columns=[{}]", names.join(", "))?;
+        write!(f, ", columns=[{names}]")?;
         match condition {
             Some(condition) => write!(f, ", condition={condition}"),
             None => Ok(()),
@@ -134,8 +134,8 @@ impl ExecutionPlan for ReportMartExec {
     }
 }
 
-/// The error of this room that an error of the reader carries, which is one complete sentence. An error of the file format gets
-/// the day of the mart and what to do; any other is the same error.
+/// Replaces an error of the reader by the [`MartError`] among its causes, whose message is complete. An error of the
+/// file format gets the day of the mart and what to do; any other error is returned as it is.
 fn own_error(error: DataFusionError, day: SnapshotDate) -> DataFusionError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(current) = cause {

@@ -144,7 +144,7 @@ mod tests {
             kept(col("tenant_id").eq(text("t1")).or(col("user_id").eq(text("u1")))),
             [true, true, true]
         );
-        // A file of one tenant alone has no row of others; files of several may have.
+        // A file of one tenant has no rows of others; a file of several tenants may have.
         assert_eq!(kept(col("tenant_id").not_eq(text("t1"))), [false, true, true]);
     }
 }

@@ -1,8 +1,8 @@
-//! `course_progress_report` for users who do not see everything: columns without users' details come from the mart, and
-//! as soon as a query names another column, all of its rows are assembled from what the user sees.
+//! `course_progress_report` for users who do not see everything: columns without details of learners come from the
+//! mart; where a query names another column, its rows are assembled from the rows that the user sees.
 //!
-//! The mart has details as people who see everything have them. Which of them are blank or masked for somebody else
-//! depends on columns that it does not have: the user's tenant, first and last name.
+//! The mart has the details as users without restrictions see them. Which details are blank or masked for another user
+//! depends on columns that the mart lacks: the learner's tenant, first and last name.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::datasource::TableType;
-use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::support;
-use crate::engine::scan_of_view;
+use super::view::ReportView;
 
-/// The columns with the same values for everybody who sees the row.
+/// The columns that have the same value for every user who sees the row.
 const WITHOUT_DETAILS: [&str; 8] = [
     "batch_id",
     "course_id",
@@ -28,20 +28,19 @@ const WITHOUT_DETAILS: [&str; 8] = [
     "known_user",
 ];
 
-/// `course_progress_report` of somebody who does not see everything.
+/// `course_progress_report` of a user who does not see everything.
 #[derive(Debug)]
 pub struct RestrictedReports {
     /// The visible rows of the mart, with all columns.
     mart: Arc<dyn TableProvider>,
-    schema: SchemaRef,
-    /// The view's query over what the user sees.
-    query: LogicalPlan,
+    /// The view over what the user sees.
+    view: ReportView,
 }
 
 impl RestrictedReports {
-    /// The rows that `query` gives with the columns `schema`, of which `mart` has those without details.
-    pub fn new(mart: Arc<dyn TableProvider>, schema: SchemaRef, query: LogicalPlan) -> Self {
-        Self { mart, schema, query }
+    /// The rows of `view`, of which `mart` has the columns without details.
+    pub fn new(mart: Arc<dyn TableProvider>, view: ReportView) -> Self {
+        Self { mart, view }
     }
 
     /// Whether neither the columns that are asked for nor those of conditions have details. Both tables must have their
@@ -50,10 +49,9 @@ impl RestrictedReports {
         let Some(projection) = projection else { return false };
         let is_shown = |name: &str| WITHOUT_DETAILS.contains(&name);
         let of_filters = filters.iter().flat_map(|filter| filter.column_refs());
-        self.mart.schema().fields() == self.schema.fields()
-            && projection
-                .iter()
-                .all(|&place| is_shown(self.schema.field(place).name()))
+        let schema = &self.view.schema;
+        self.mart.schema().fields() == schema.fields()
+            && projection.iter().all(|&place| is_shown(schema.field(place).name()))
             && of_filters.into_iter().all(|column| is_shown(column.name()))
     }
 }
@@ -70,13 +68,13 @@ impl RestrictedReports {
         if self.is_without_details(projection, filters) {
             return self.mart.scan(session, projection, filters, limit).await;
         }
-        scan_of_view(session, &self.query, &self.schema, projection, filters).await
+        self.view.scan(session, projection, filters).await
     }
 }
 
 impl TableProvider for RestrictedReports {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(&self.view.schema)
     }
 
     fn table_type(&self) -> TableType {

@@ -12,7 +12,7 @@ use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, TableProviderFilterPushDown};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
@@ -21,8 +21,8 @@ use super::files::OpenPart;
 use super::node::{ReportMartExec, Shown};
 use super::pruned::may_hold;
 use super::reader::PinnedFiles;
+use super::view::ReportView;
 use super::{ReportMart, is_comparison, support};
-use crate::engine::scan_of_view;
 
 const BATCH_ID: &str = "batch_id";
 
@@ -31,19 +31,18 @@ const BATCH_ID: &str = "batch_id";
 pub struct ReportTable {
     mart: ReportMart,
     store: ObjectStoreUrl,
-    schema: SchemaRef,
-    /// The view's query, which runs where the files were replaced or damaged.
-    query: LogicalPlan,
+    /// The view, which is read where the files were replaced or damaged.
+    view: ReportView,
     /// The files of `mart`, in their order, as far as they were opened.
     open: Vec<OnceLock<OpenPart>>,
 }
 
-/// What a scan asks for.
+/// The arguments of a scan.
 struct Asked<'a> {
     projection: Option<&'a Vec<usize>>,
     filters: &'a [Expr],
     limit: Option<usize>,
-    /// The conditions that files and rows can be left out by.
+    /// The conditions by which files and rows are skipped.
     condition: Option<Condition>,
 }
 
@@ -51,30 +50,29 @@ struct Condition {
     expr: Arc<dyn PhysicalExpr>,
     /// The condition as EXPLAIN shows it.
     text: String,
-    /// Whether few rows meet it, or long runs of them.
+    /// Whether few rows meet it, or long runs of adjacent rows.
     leaves_few_rows: bool,
 }
 
 impl ReportTable {
-    /// The rows of `mart`, in `store`, with the columns `schema`; `query` gives them too.
-    pub fn new(mart: ReportMart, store: ObjectStoreUrl, schema: SchemaRef, query: LogicalPlan) -> Self {
+    /// The rows of `mart`, in `store`, which `view` gives too.
+    pub fn new(mart: ReportMart, store: ObjectStoreUrl, view: ReportView) -> Self {
         Self {
             open: mart.parts.iter().map(|_| OnceLock::new()).collect(),
             mart,
             store,
-            schema,
-            query,
+            view,
         }
     }
 
-    /// What can be decided of some filters before rows are read.
+    /// The part of some filters by which files and rows are skipped.
     fn condition_of(&self, session: &dyn Session, filters: &[Expr]) -> Result<Option<Condition>> {
         let conditions: Vec<Expr> = filters.iter().filter(|filter| is_comparison(filter)).cloned().collect();
         let leaves_few_rows = conditions.iter().any(leaves_few_rows);
         let Some(condition) = conjunction(conditions) else {
             return Ok(None);
         };
-        let of_table = DFSchema::try_from(Arc::clone(&self.schema))?;
+        let of_table = DFSchema::try_from(Arc::clone(&self.view.schema))?;
         Ok(Some(Condition {
             text: condition.to_string(),
             expr: session.create_physical_expr(condition, &of_table)?,
@@ -88,7 +86,7 @@ impl ReportTable {
             return (0..self.open.len()).collect();
         };
         let listed: Vec<_> = self.mart.parts.iter().collect();
-        let may_hold = may_hold(&listed, &self.schema, &condition.expr);
+        let may_hold = may_hold(&listed, &self.view.schema, &condition.expr);
         may_hold
             .into_iter()
             .enumerate()
@@ -96,13 +94,13 @@ impl ReportTable {
             .collect()
     }
 
-    /// The files at some places, as long as the output is the one that was opened; those that no query has read yet are
-    /// opened with `tasks` concurrent tasks.
+    /// The files at some places; those that no query has read yet are opened with `tasks` concurrent tasks. An error
+    /// where a later run has replaced the output.
     async fn parts_at(&self, places: &[usize], tasks: usize) -> Result<Vec<&OpenPart>, MartError> {
         let is_closed = |place: &usize| self.open[*place].get().is_none();
         let closed: Vec<usize> = places.iter().copied().filter(is_closed).collect();
         let listed = closed.iter().map(|&place| self.mart.parts[place].clone()).collect();
-        let opened = self.mart.open(listed, &self.schema, tasks).await?;
+        let opened = self.mart.open(listed, &self.view.schema, tasks).await?;
         for (place, part) in closed.into_iter().zip(opened) {
             // Another query may have opened it meanwhile.
             let _known = self.open[place].get_or_init(|| part);
@@ -127,12 +125,12 @@ impl ReportTable {
             condition: condition.as_ref().map(|condition| condition.text.clone()),
         };
         if wanted.is_empty() {
-            let none = EmptyExec::new(project_schema(&self.schema, projection)?);
+            let none = EmptyExec::new(project_schema(&self.view.schema, projection)?);
             return Ok(Arc::new(ReportMartExec::new(shown, Arc::new(none))));
         }
 
         let store = Arc::clone(&self.mart.reports.store);
-        let mut source = ParquetSource::new(Arc::clone(&self.schema))
+        let mut source = ParquetSource::new(Arc::clone(&self.view.schema))
             .with_table_parquet_options(session.table_options().parquet.clone())
             .with_pushdown_filters(condition.as_ref().is_some_and(|condition| condition.leaves_few_rows))
             .with_parquet_file_reader_factory(Arc::new(PinnedFiles::new(store, self.mart.reports.root.as_str())));
@@ -152,15 +150,16 @@ impl ReportTable {
         Ok(Arc::new(ReportMartExec::new(shown, scan)))
     }
 
-    /// What is known of the rows of some files. The scan itself makes estimates of it where it has a condition.
+    /// The statistics of the rows of some files. The scan makes estimates of them where it has a condition.
     fn statistics_of(&self, parts: &[&OpenPart]) -> Statistics {
-        let mut statistics = Statistics::new_unknown(&self.schema);
+        let mut statistics = Statistics::new_unknown(&self.view.schema);
         let rows: u64 = parts.iter().map(|part| part.listed.rows).sum();
         let groups = parts.iter().flat_map(|part| part.footer.0.row_groups());
         let bytes: i64 = groups.map(|group| group.total_byte_size()).sum();
         statistics.num_rows = Precision::Exact(usize::try_from(rows).unwrap_or(usize::MAX));
         statistics.total_byte_size = Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
-        if let (Ok(place), Some(first), Some(last)) = (self.schema.index_of(BATCH_ID), parts.first(), parts.last()) {
+        if let (Ok(place), Some(first), Some(last)) = (self.view.schema.index_of(BATCH_ID), parts.first(), parts.last())
+        {
             let id = |id: &str| Precision::Exact(ScalarValue::Utf8View(Some(id.to_owned())));
             let column = &mut statistics.column_statistics[place];
             column.null_count = Precision::Exact(0);
@@ -227,7 +226,7 @@ impl ReportTable {
             Ok(wanted) => self.read(&wanted, session, asked),
             Err(error) => {
                 tracing::debug!("the rows of course_progress_report are assembled: {error}");
-                scan_of_view(session, &self.query, &self.schema, projection, filters).await
+                self.view.scan(session, projection, filters).await
             }
         }
     }
@@ -235,7 +234,7 @@ impl ReportTable {
 
 impl TableProvider for ReportTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(&self.view.schema)
     }
 
     fn table_type(&self) -> TableType {
@@ -267,8 +266,8 @@ mod tests {
         let files: Vec<_> = batches.iter().map(|&batch| (batch, rows_of(batch))).collect();
         let schema = files.first().expect("a batch").1.schema();
         let query = LogicalPlanBuilder::empty(false).build().expect("a plan");
-        let store = ObjectStoreUrl::local_filesystem();
-        ReportTable::new(mart_in_memory(&files).await, store, schema, query)
+        let (store, view) = (ObjectStoreUrl::local_filesystem(), ReportView::new(schema, query));
+        ReportTable::new(mart_in_memory(&files).await, store, view)
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! The client of a cluster: submits a plan, waits for the job, and fetches its rows from the executors.
 //!
-//! A job whose rows are not wanted any more is cancelled, and its shuffle files, which hold personal data, are removed.
+//! A job whose rows are no longer read is cancelled, and its shuffle files, which hold personal data, are removed.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -203,9 +203,9 @@ impl Cluster {
         let answer = job.scheduler.execute_query_push(request).await;
         let mut news = answer.map_err(|status| self.refused(&status))?.into_inner();
         loop {
-            let told = news.message().await.map_err(|status| self.lost(status.message()))?;
-            let told = told.ok_or_else(|| self.lost("it ended the connection"))?;
-            let Some(status) = told.status else { continue };
+            let update = news.message().await.map_err(|status| self.lost(status.message()))?;
+            let update = update.ok_or_else(|| self.lost("it ended the connection"))?;
+            let Some(status) = update.status else { continue };
             job.id = Some(status.job_id);
             match status.status {
                 Some(Status::Successful(successful)) => {
@@ -345,7 +345,7 @@ impl Drop for Job {
         };
         let (mut scheduler, is_done) = (self.scheduler.clone(), self.is_done);
         runtime.spawn(async move {
-            let told = if is_done {
+            let notified = if is_done {
                 let remove_stage_ids = Vec::new();
                 let data = CleanJobDataParams {
                     job_id,
@@ -355,7 +355,7 @@ impl Drop for Job {
             } else {
                 scheduler.cancel_job(CancelJobParams { job_id }).await.map(|_| ())
             };
-            if let Err(status) = told {
+            if let Err(status) = notified {
                 tracing::warn!("the cluster could not be told that a job is over: {}", status.message());
             }
         });

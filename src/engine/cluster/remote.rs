@@ -3,12 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::{Result, Statistics, internal_err};
+use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::{FutureExt, TryStreamExt};
@@ -41,6 +40,10 @@ impl RemoteExec {
             metrics: ExecutionPlanMetricsSet::new(),
         }
     }
+
+    fn over(&self, plan: Arc<dyn ExecutionPlan>) -> Self {
+        Self::new(plan, Arc::clone(&self.cluster))
+    }
 }
 
 impl DisplayAs for RemoteExec {
@@ -58,23 +61,8 @@ impl ExecutionPlan for RemoteExec {
         &self.properties
     }
 
-    /// The input runs on the cluster; it is a child so that EXPLAIN shows it.
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.plan]
-    }
-
-    crate::engine::without_expressions!();
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[_; 1]>::try_from(children) {
-            Ok([plan]) => Ok(Arc::new(Self::new(plan, Arc::clone(&self.cluster)))),
-            Err(_) => internal_err!("RemoteExec runs one plan"),
-        }
-    }
+    // The input runs on the cluster; it is a child so that EXPLAIN shows it.
+    crate::engine::one_input!(plan);
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         if partition != 0 {
@@ -89,15 +77,5 @@ impl ExecutionPlan for RemoteExec {
         Ok(measured(rows, BaselineMetrics::new(&self.metrics, partition)))
     }
 
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
-    }
-
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        Ok(Arc::clone(&inputs[0]))
-    }
+    crate::engine::statistics_of_input!();
 }

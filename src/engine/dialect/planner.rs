@@ -154,6 +154,14 @@ impl ExprPlanner for Operators {
 impl Operators {
     /// `||` of a text with numbers, booleans and documents, as PostgreSQL writes them.
     fn joined(&self, raw: RawBinaryExpr, left: &DataType, right: &DataType) -> Result<RawBinaryExpr> {
+        // `a || '{x}'` of an array: the text is an array too.
+        if is_simple_list(left) || is_simple_list(right) {
+            return Ok(RawBinaryExpr {
+                left: of_type(raw.left, left, right)?,
+                right: of_type(raw.right, right, left)?,
+                op: raw.op,
+            });
+        }
         let is_written =
             |kind: &DataType| is_number(kind) || kind == &DataType::Boolean || json::Kind::of(kind).is_some();
         let written = |expr: Expr, kind: &DataType, beside: &DataType| match is_written(kind) && is_text(beside) {

@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
-    FunctionArguments, GroupByExpr, Ident, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr, Statement,
-    TableWithJoins, Value,
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, Query, Select, SelectFlavor, SelectItem,
+    SetExpr, Statement, TableAlias, TableAliasColumnDef, TableWithJoins, Value,
 };
 
 use super::walk::walk_expressions_mut;
@@ -57,6 +57,33 @@ pub fn argument(expr: Expr) -> FunctionArg {
 pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let arguments = arguments.into_iter().map(argument);
     Expr::Function(function(name, arguments.collect(), Vec::new()))
+}
+
+/// Two values with an operator between them.
+pub fn operation(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp {
+        left: Box::new(left),
+        op,
+        right: Box::new(right),
+    }
+}
+
+/// Adds a condition to the WHERE of a SELECT.
+pub fn add_condition(select: &mut Select, condition: Expr) {
+    select.selection = Some(match select.selection.take() {
+        Some(before) => operation(Expr::Nested(Box::new(before)), BinaryOperator::And, condition),
+        None => condition,
+    });
+}
+
+/// Gives the column of a series the name of its alias, where it has none of its own.
+pub fn name_column(alias: &mut TableAlias) {
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef {
+            name: alias.name.clone(),
+            data_type: None,
+        });
+    }
 }
 
 /// A value as it is written in a statement.

@@ -41,8 +41,8 @@ pub fn tables() -> [(&'static str, Arc<dyn TableFunctionImpl>); 1] {
     [(series::NAME, Arc::new(series::GenerateSeries))]
 }
 
-/// Calculates a function from arrays of all its arguments and the number of their rows; of one row where all arguments are
-/// scalars, and so is the result then.
+/// Calculates a function from arrays of all its arguments and the number of their rows; where all arguments are
+/// scalars, from arrays of one row, and the result is a scalar too.
 fn over_rows(
     arguments: &ScalarFunctionArgs,
     calculate: impl FnOnce(&[ArrayRef], usize) -> Result<ArrayRef>,

@@ -11,8 +11,10 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArr
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::cast_utils::string_to_datetime;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+
+use super::{is_text, over_rows};
 
 /// Where the fraction of a second begins in `YYYY-MM-DD HH:MM:SS`.
 const FRACTION: usize = 19;
@@ -51,29 +53,16 @@ impl ScalarUDFImpl for UtcTime {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [times] = arguments.args.as_slice() else {
-            return exec_err!("utc_time takes one time");
-        };
-        let is_scalar = matches!(times, ColumnarValue::Scalar(_));
-        let times = instants(&times.to_array(if is_scalar { 1 } else { arguments.number_rows })?)?;
-        Ok(match is_scalar {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&times, 0)?),
-            false => ColumnarValue::Array(times),
+        over_rows(&arguments, |columns, _rows| match columns {
+            [times] => instants(times),
+            _ => exec_err!("utc_time takes one time"),
         })
     }
 }
 
-fn is_text(kind: &DataType) -> bool {
-    match kind {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
-        DataType::Dictionary(_, values) => is_text(values),
-        _ => false,
-    }
-}
-
 fn is_time(kind: &DataType) -> bool {
-    use DataType::{Date32, Date64, Null, Timestamp};
-    matches!(kind, Timestamp(_, _) | Date32 | Date64 | Null)
+    use DataType::{Date32, Date64, Timestamp};
+    matches!(kind, Timestamp(_, _) | Date32 | Date64)
 }
 
 fn instants(times: &ArrayRef) -> Result<ArrayRef> {

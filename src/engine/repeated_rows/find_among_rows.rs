@@ -6,11 +6,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::execution_plan::{CardinalityEffect, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, Time};
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, Time};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::StreamExt;
@@ -19,8 +18,8 @@ use super::KeyColumns;
 use super::repeated_keys::{Gathered, RepeatedKeys};
 use crate::engine::measured_stream::counted;
 
-/// Gives the rows of a whole table on, and finds its repeated keys among them. Where a partition is not read to its
-/// end, or the fingerprints take too much of a memory limit, the keys are left to be found by whoever needs them.
+/// Passes the rows of a whole table on, and finds its repeated keys among them. Where a partition is not read to its
+/// end, or the fingerprints take too much of a memory limit, the keys are found by the first plan that needs them.
 #[derive(Debug)]
 pub struct FindAmongRowsExec {
     rows: Arc<dyn ExecutionPlan>,
@@ -37,7 +36,7 @@ pub struct FindAmongRowsExec {
 struct Partitions(Mutex<Vec<Option<Gathered>>>);
 
 impl FindAmongRowsExec {
-    /// Gives `rows` on, whose columns at the positions `key` have these names in their table.
+    /// Passes `rows` on; `names` are the names in the table of the columns at the positions `key`.
     pub fn new(
         rows: Arc<dyn ExecutionPlan>,
         names: Arc<[String]>,
@@ -53,6 +52,11 @@ impl FindAmongRowsExec {
             partitions: Arc::new(Partitions(Mutex::new((0..count).map(|_| None).collect()))),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    fn over(&self, rows: Arc<dyn ExecutionPlan>) -> Self {
+        let (names, repeated) = (Arc::clone(&self.names), Arc::clone(&self.repeated));
+        Self::new(rows, names, self.key.clone(), repeated)
     }
 }
 
@@ -75,23 +79,7 @@ impl ExecutionPlan for FindAmongRowsExec {
         vec![true]
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.rows]
-    }
-
-    crate::engine::without_expressions!();
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Ok([rows]) = <[_; 1]>::try_from(children) else {
-            return internal_err!("FindAmongRowsExec gives the rows of one plan on");
-        };
-        let (names, repeated) = (Arc::clone(&self.names), Arc::clone(&self.repeated));
-        Ok(Arc::new(Self::new(rows, names, self.key.clone(), repeated)))
-    }
+    crate::engine::one_input!(rows);
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
@@ -114,17 +102,7 @@ impl ExecutionPlan for FindAmongRowsExec {
         Ok(counted(rows, metrics))
     }
 
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
-    }
-
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        Ok(Arc::clone(&inputs[0]))
-    }
+    crate::engine::statistics_of_input!();
 
     fn cardinality_effect(&self) -> CardinalityEffect {
         CardinalityEffect::Equal
@@ -135,7 +113,7 @@ impl ExecutionPlan for FindAmongRowsExec {
 struct Reading {
     rows: SendableRecordBatchStream,
     key: KeyColumns,
-    /// `None` where they take too much memory, and after the end.
+    /// The fingerprints of the rows so far; `None` where they take too much memory, and after the last row.
     gathered: Option<Gathered>,
     context: Arc<TaskContext>,
     partition: usize,
@@ -143,7 +121,7 @@ struct Reading {
     count: usize,
     repeated: Arc<RepeatedKeys>,
     partitions: Arc<Partitions>,
-    /// The time that taking fingerprints takes.
+    /// The time of computing fingerprints.
     compute: Time,
 }
 
@@ -170,7 +148,7 @@ impl Reading {
 }
 
 impl Partitions {
-    /// Keeps the fingerprints of a partition that has ended; those of all after the last one.
+    /// Keeps the fingerprints of a partition that was read to its end. After the last partition, returns those of all.
     fn ended(&self, partition: usize, gathered: Gathered) -> Option<Vec<Gathered>> {
         let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ended[partition] = Some(gathered);
@@ -181,7 +159,8 @@ impl Partitions {
     }
 }
 
-/// `None` where memory does not suffice, which fails those alone who need the keys.
+/// The result, or `None` where memory does not suffice: the rows are passed on, and only a plan that needs the keys may
+/// fail.
 fn fits<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Err(error) if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) => Ok(None),

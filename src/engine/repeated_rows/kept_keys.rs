@@ -7,14 +7,14 @@ use super::repeated_keys::RepeatedKeys;
 /// The repeated keys of a whole table.
 #[derive(Debug)]
 pub enum KeptKeys {
-    /// As long as the table, for all that read it: for views.
+    /// Kept as long as the table, for all plans that read it: the keys of views.
     Always(Arc<RepeatedKeys>),
-    /// As long as a plan reads them: for statements, whose plans may be kept when they have run.
+    /// Kept as long as a plan reads them: the keys of statements, whose logical plans may be kept after they have run.
     WhileRead(Mutex<Weak<RepeatedKeys>>),
 }
 
 impl KeptKeys {
-    /// The keys, for one plan. They are computed at first use.
+    /// The keys, for one physical plan. They are computed at first use.
     pub fn keys(&self) -> Arc<RepeatedKeys> {
         match self {
             Self::Always(keys) => Arc::clone(keys),

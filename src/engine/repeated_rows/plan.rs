@@ -43,7 +43,8 @@ pub struct RepeatedRowsExec {
 #[derive(Debug, Clone)]
 pub struct RepeatedRowsFilter {
     pub passing: Passing,
-    /// Whether no row stands alone where the keys may not fit into memory.
+    /// Whether the filter is part of a statement, and not of a view. Where the keys of a statement may not fit into
+    /// memory, all rows are ranked: none stands alone.
     pub is_of_statement: bool,
     /// The positions of the key's columns in the input.
     pub key: KeyColumns,
@@ -155,12 +156,12 @@ impl ExecutionPlan for RepeatedRowsExec {
                     Passing::Alone => Ok(futures::stream::empty().boxed()),
                     Passing::Others => Ok(rows
                         .execute(partition, context)?
-                        .map(move |batch| filter.given(&batch?, &schema, &[]))
+                        .map(move |batch| filter.projected(&batch?, &schema, &[]))
                         .boxed()),
                 };
             }
             let found = repeated.find(&keys, &context).await?;
-            // Every partition has all of them, so they are counted once.
+            // Every partition gets all repeated keys, so only the first one reports their number.
             repeated_keys.set(if partition == 0 { found.repeated_keys() } else { 0 });
             if passing == Passing::Others && found.is_empty() {
                 return Ok(futures::stream::empty().boxed());
@@ -204,7 +205,7 @@ impl ExecutionPlan for RepeatedRowsExec {
 impl RepeatedRowsFilter {
     fn apply(&self, rows: &RecordBatch, schema: &SchemaRef, found: &FoundKeys) -> Result<RecordBatch> {
         if found.is_empty() && self.passing == Passing::Alone {
-            return self.given(rows, schema, &[]);
+            return self.projected(rows, schema, &[]);
         }
         let standings = found.standings(rows, &self.key)?;
         let passes = |standing: &Standing| match self.passing {
@@ -212,10 +213,13 @@ impl RepeatedRowsFilter {
             Passing::Others => *standing != Standing::Alone,
         };
         let passing: BooleanArray = standings.iter().map(|standing| Some(passes(standing))).collect();
-        Ok(filter_record_batch(&self.given(rows, schema, &standings)?, &passing)?)
+        Ok(filter_record_batch(
+            &self.projected(rows, schema, &standings)?,
+            &passing,
+        )?)
     }
 
-    fn given(&self, rows: &RecordBatch, schema: &SchemaRef, standings: &[Standing]) -> Result<RecordBatch> {
+    fn projected(&self, rows: &RecordBatch, schema: &SchemaRef, standings: &[Standing]) -> Result<RecordBatch> {
         let columns = self.columns.iter().map(|column| match column {
             OutputColumn::Read(column) => Arc::clone(rows.column(*column)),
             OutputColumn::MayBeRepeated => {

@@ -70,12 +70,12 @@ impl RepeatedKeys {
         Ok(Arc::clone(found))
     }
 
-    /// Whether they are known.
+    /// Whether the repeated keys are known.
     pub fn are_found(&self) -> bool {
         self.found.initialized()
     }
 
-    /// Finds them among the fingerprints of all rows, in one part for each partition, unless they are known.
+    /// Finds the repeated keys among the fingerprints of all rows, given by partition, unless they are known.
     pub async fn find_among(&self, parts: Vec<Gathered>) -> Result<()> {
         let Some(memory) = parts.first().map(|part| part.memory.new_empty()) else {
             return Ok(());
@@ -91,8 +91,8 @@ impl RepeatedKeys {
 }
 
 impl KeySource {
-    /// Whether the repeated keys take too much of the memory limit where each stands twice: they are not spilled, while
-    /// rows that are ranked are.
+    /// Whether the repeated keys would take too much of the memory limit if all keys were repeated once. Keys are not
+    /// spilled, while rows that are ranked are.
     pub fn may_not_fit(&self, context: &TaskContext) -> bool {
         let most_keys = self.expected_rows.unwrap_or(0) / 2;
         let most_bytes = share_of_limit(context, KEPT_PERCENT);
@@ -162,7 +162,7 @@ async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<Foun
 
 /// An empty reservation for fingerprints.
 fn reservation(context: &TaskContext) -> MemoryReservation {
-    MemoryConsumer::new("keys that stand more than once").register(context.memory_pool())
+    MemoryConsumer::new("repeated keys").register(context.memory_pool())
 }
 
 /// What was found among the fingerprints of some passes.
@@ -208,7 +208,7 @@ impl Compared {
 
     fn found(self) -> FoundKeys {
         tracing::debug!(
-            "{} keys stand more than once, {} close to another",
+            "{} keys are repeated, {} are close to another",
             self.repeated.len(),
             self.neighbours.len()
         );
@@ -264,13 +264,13 @@ impl Gathered {
         }
     }
 
-    /// None yet, of the only pass.
+    /// No fingerprints yet, for a single pass over the rows.
     pub fn of_one_pass(context: &TaskContext) -> Self {
         Self::new(reservation(context))
     }
 
-    /// Adds those of all rows, and tells whether all partitions together still take no more than their share of the
-    /// memory limit, where each has as many.
+    /// Adds the fingerprints of all `rows`. Returns whether all partitions together keep within their share of the
+    /// memory limit, if each has as many fingerprints as this one.
     pub fn add_all(
         &mut self,
         rows: &RecordBatch,
@@ -283,7 +283,7 @@ impl Gathered {
         Ok(most.is_none_or(|most| self.memory.size().saturating_mul(partitions) <= most))
     }
 
-    /// Adds those of a pass.
+    /// Adds the fingerprints of a pass.
     fn add(&mut self, rows: &RecordBatch, columns: &KeyColumns, pass: u64, passes: u64) -> Result<()> {
         let mut count = 0;
         let exact = fingerprints(rows, &columns.repeated)?;

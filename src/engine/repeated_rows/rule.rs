@@ -72,9 +72,9 @@ impl AnalyzerRule for RankOnlyRepeated {
     }
 }
 
-/// The plan, in which every query that keeps the first row of each key of such an input ranks only rows whose key may
-/// be repeated. Plans that are made of the result share the repeated keys that were found, and so do plans of other
-/// queries over a table that a view splits by the same key, as `split` knows.
+/// Rewrites every query in `plan` that keeps the first row of each key, where its input may be read three times: it
+/// ranks only rows whose key may be repeated. Physical plans of the result share the repeated keys that are found, also
+/// with plans of other queries over a table that a view splits by the same key, according to `split`.
 ///
 /// # Errors
 /// Where a part of the plan is invalid.
@@ -96,7 +96,7 @@ pub fn ranking_only_repeated(plan: LogicalPlan, inputs: Inputs, split: &SplitTab
     replaced.data()
 }
 
-/// The column of a condition that it is 1 or another number.
+/// The column in a condition that compares it with a number, such as `number = 1`.
 fn numbered(condition: &Expr) -> Option<&Column> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = condition else {
         return None;
@@ -109,8 +109,8 @@ fn numbered(condition: &Expr) -> Option<&Column> {
     }
 }
 
-/// The column that an expression passes on, perhaps cast. What the cast makes of it does not matter: a split window has
-/// all its rows.
+/// The column that an expression passes on, perhaps cast. The cast does not matter, because a split window gives all
+/// rows of the window.
 fn column_of(expr: &Expr) -> Option<&Column> {
     match expr {
         Expr::Column(column) => Some(column),
@@ -120,7 +120,7 @@ fn column_of(expr: &Expr) -> Option<&Column> {
     }
 }
 
-/// The whole number that an expression is, perhaps cast.
+/// The value of an expression that is a whole number, perhaps cast.
 fn number_of(expr: &Expr) -> Option<i64> {
     match expr {
         Expr::Literal(value, _) if value.data_type().is_numeric() => match value.cast_to(&DataType::Int64) {
@@ -161,7 +161,8 @@ fn with_window_split(plan: &LogicalPlan, number: &Column, splitting: Splitting<'
     }
 }
 
-/// The rows of a window that numbers the rows of each key: of unique keys, numbered 1, and the window over the others.
+/// The rows of a window that numbers the rows of each key, as a union: the rows of unique keys, numbered 1, and the
+/// window over the other rows.
 fn split_window(window: &Window, splitting: Splitting<'_>) -> Result<Option<LogicalPlan>> {
     let [numbering] = window.window_expr.as_slice() else {
         return Ok(None);
@@ -184,7 +185,7 @@ fn split_window(window: &Window, splitting: Splitting<'_>) -> Result<Option<Logi
         Arc::new(LogicalPlan::Projection(unique)),
         Arc::new(LogicalPlan::Window(ranked)),
     ])?;
-    // A union has no qualifiers, and what is above may use them.
+    // A union drops the qualifiers of columns, which nodes above may use.
     let columns = all.schema.fields().iter().zip(window.schema.iter());
     let columns = columns.map(|(column, (qualifier, field))| {
         Expr::Column(Column::new_unqualified(column.name())).alias_qualified(qualifier.cloned(), field.name())
@@ -193,7 +194,7 @@ fn split_window(window: &Window, splitting: Splitting<'_>) -> Result<Option<Logi
     Ok(Some(LogicalPlan::Projection(named)))
 }
 
-/// The columns by which `row_number` is partitioned, where it has no filter and its order gives the same each time.
+/// The columns by which `row_number` is partitioned, where it has no filter and its order is deterministic.
 fn key_of(numbering: &Expr) -> Option<Vec<Column>> {
     let Expr::WindowFunction(function) = unaliased(numbering) else {
         return None;
@@ -276,7 +277,7 @@ fn split(plan: &LogicalPlan, key: &[Column], splitting: Splitting<'_>) -> Result
     }
 }
 
-/// Whether an expression gives the same each time, and can be put elsewhere: it has no subquery and is of none.
+/// Whether an expression is deterministic and can be moved: it has no subquery, and no column of an outer query.
 fn is_fixed(expr: &Expr) -> bool {
     let is_bound = expr.exists(|part| {
         Ok(matches!(
@@ -291,8 +292,8 @@ fn is_fixed(expr: &Expr) -> bool {
     !expr.is_volatile() && is_bound.is_ok_and(|is_bound| !is_bound)
 }
 
-/// Whether the rows of a plan are the same each time, and all of its tables are whole. Of rows that are equal to the
-/// order of a window, it is left to the query that it does not matter which comes first.
+/// Whether a plan gives the same rows each time it runs, and reads no part of a split table. Which of the rows that tie
+/// in the order of a window comes first may differ; a query that depends on it has no definite answer.
 fn can_be_read_again(plan: &LogicalPlan) -> Result<bool> {
     let mut has_other = false;
     plan.apply_with_subqueries(|node| {
@@ -311,7 +312,7 @@ fn can_be_read_again(plan: &LogicalPlan) -> Result<bool> {
     Ok(!has_other)
 }
 
-/// Whether an expression has the value of any row of a group, which may be another one each time.
+/// Whether an expression takes the value of an arbitrary row of a group, which may be another row each time.
 fn takes_any_row(expr: &Expr) -> bool {
     let takes_one = expr.exists(|part| {
         Ok(match part {

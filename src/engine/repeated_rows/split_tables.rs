@@ -1,5 +1,5 @@
-//! Which tables the views of a session split, so that a statement over such a table does not find its repeated keys anew,
-//! and who reads all of it anyway finds them on the way.
+//! The tables that the views of a session split. A statement over such a table uses the repeated keys that were found
+//! for the view, and a plan that reads all of the table anyway finds them on the way.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -12,7 +12,7 @@ use super::find_among_rows::FindAmongRowsExec;
 use super::kept_keys::KeptKeys;
 use super::{Inputs, KeyColumns};
 
-/// The tables that views split, and their repeated keys. It keeps neither alive. Sessions have it among their settings
+/// The tables that views split, and their repeated keys. The references are weak. Sessions have it among their settings
 /// ([`SplitTables::of`]), and share it with sessions that are made from them.
 #[derive(Debug, Default)]
 pub struct SplitTables(Mutex<Vec<SplitTable>>);
@@ -27,13 +27,13 @@ struct SplitTable {
 }
 
 impl SplitTables {
-    /// Those of the session with these settings.
+    /// The split tables of the session with these settings.
     pub fn of(config: &SessionConfig) -> Arc<Self> {
         config.get_extension().unwrap_or_default()
     }
 
-    /// The repeated keys of a table by the columns `key`: those of a view that splits it already, or else new ones. What
-    /// is new and of a view is found by the next caller.
+    /// The repeated keys of a table by the columns `key`: those of a view that splits it already, or else new ones. New
+    /// keys of a view are listed for later callers.
     pub(super) fn repeated_keys(
         &self,
         table: &Arc<dyn TableProvider>,
@@ -59,7 +59,7 @@ impl SplitTables {
         }
     }
 
-    /// A plan that gives `rows` on: all rows of `table`, with all of its columns in their order. It finds the repeated
+    /// A plan that passes on `rows`, all rows of `table` with all of its columns in their order. It finds the repeated
     /// keys by which views split the table, unless they are known.
     pub fn finding_keys(&self, table: &Arc<dyn TableProvider>, rows: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
         let split = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,8 +94,8 @@ impl SplitTable {
     }
 }
 
-/// The positions of columns of a table in rows that have all of them. `None` where one has another type there: the
-/// fingerprints of its values are others then.
+/// The positions of columns of a table in rows that have all of them. `None` where a column has another type there, so
+/// that the fingerprints of its values differ.
 fn places_of(names: &[String], table: &Schema, rows: &Schema) -> Option<Vec<usize>> {
     let places = names.iter().map(|name| {
         let place = table.index_of(name).ok()?;

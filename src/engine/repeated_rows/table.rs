@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, SchemaBuilder, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaBuilder, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::datasource::TableType;
@@ -66,7 +66,27 @@ impl UniqueOrRepeatedRows {
     }
 }
 
+/// The place of a column among `columns`, which are in ascending order.
+fn place_among(columns: &[usize], column: usize) -> usize {
+    columns.partition_point(|&other| other < column)
+}
+
 impl UniqueOrRepeatedRows {
+    /// The filter of rows with the columns `read` of the whole table, which has `schema`. Its output has the columns
+    /// `given`.
+    fn filter(&self, schema: &Schema, given: &[usize], read: &[usize]) -> Result<RepeatedRowsFilter> {
+        let columns = given.iter().map(|&column| match column < schema.fields().len() {
+            true => OutputColumn::Read(place_among(read, column)),
+            false => OutputColumn::MayBeRepeated,
+        });
+        Ok(RepeatedRowsFilter {
+            passing: self.passing,
+            is_of_statement: self.inputs == Inputs::Tables,
+            key: self.key.places(|name| Ok(place_among(read, schema.index_of(name)?)))?,
+            columns: columns.collect(),
+        })
+    }
+
     /// The plan of [`TableProvider::scan`].
     async fn plan_scan(
         &self,
@@ -83,26 +103,14 @@ impl UniqueOrRepeatedRows {
         let read: Vec<usize> = BTreeSet::from_iter(given.iter().chain(&key).copied().filter(is_read))
             .into_iter()
             .collect();
-        let among = |columns: &[usize], column: usize| columns.partition_point(|&other| other < column);
-        let filter = RepeatedRowsFilter {
-            passing: self.passing,
-            is_of_statement: self.inputs == Inputs::Tables,
-            key: self.key.places(|name| Ok(among(&read, schema.index_of(name)?)))?,
-            columns: given
-                .iter()
-                .map(|column| match is_read(column) {
-                    true => OutputColumn::Read(among(&read, *column)),
-                    false => OutputColumn::MayBeRepeated,
-                })
-                .collect(),
-        };
+        let filter = self.filter(&schema, &given, &read)?;
         let given = Arc::new(self.schema.project(&given)?);
         // The table may be a view. Its plan is a visible part of this one, and is optimized with it.
         let session = planning_parts(session)?;
         let rows = self.table.scan(&session, Some(&read), filters, None).await?;
         let keys = KeySource {
             plan: self.table.scan(&session, Some(&key), filters, None).await?,
-            columns: self.key.places(|name| Ok(among(&key, schema.index_of(name)?)))?,
+            columns: self.key.places(|name| Ok(place_among(&key, schema.index_of(name)?)))?,
             expected_rows: self
                 .table
                 .statistics()

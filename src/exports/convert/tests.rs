@@ -1,4 +1,4 @@
-//! Every way to write a value gives what its usual way gives; what may mean two things is refused at its row.
+//! Every physical type of a value converts to the same value, and an ambiguous value is refused, with its row.
 
 use chrono::DateTime;
 use datafusion::arrow::array::{
@@ -345,7 +345,7 @@ fn times_that_do_not_fit_are_refused_and_not_wrapped_round() {
         "9223372036854775807 microseconds since 1970 is not in the years 1 to 9999"
     );
     assert_eq!(refused.row, 2);
-    // What lies below a NULL is no value.
+    // The bytes in the slot of a NULL are not a value.
     let nulls = Some(NullBuffer::from(vec![true, false]));
     let masked = TimestampMicrosecondArray::new(ScalarBuffer::from(vec![1, i64::MAX]), nulls.clone());
     assert_eq!(times(masked), [Some(1), None]);
@@ -444,7 +444,8 @@ fn the_unit_of_numbers_since_1970_is_told_by_their_digits() {
     let floats = refusal(Kind::Timestamp, Float64Array::from(vec![1_764_028_800_000.0]));
     let expected = "to_timestamp_millis(cast(column as bigint))";
     assert_eq!(floats.mapping.as_deref(), Some(expected));
-    // 8 digits are a day such as 20261122, 14 a day and a time; and two units are none.
+    // Numbers of 8 or 14 digits may be a date such as 20261122, or a date and a time. Where two units fit, none is
+    // proposed.
     for numbers in [
         vec![20_261_122],
         vec![20_261_122_101_500],

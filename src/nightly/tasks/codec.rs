@@ -10,13 +10,14 @@ use prost::Message;
 
 use super::TaskOutput;
 use super::node::WriteReports;
-use crate::engine::cluster::{NodeCodec, PlanCodec, decode_plan, encode_plan};
-use crate::report::shares::{Bounds, Recipe, RowsToComeNode, TablePlan};
+use crate::engine::cluster::{NodeCodec, PlanCodec};
+use crate::report::shares::ExchangedDetailsNode;
 
 /// The codecs of the plan nodes of a nightly run. `folder` is an executor's folder of temporary files.
 pub fn nodes(folder: Option<&Path>) -> Vec<Arc<dyn NodeCodec>> {
     let folder = folder.map(Path::to_owned);
-    vec![Arc::new(WriteReportsNode { folder }), Arc::new(RowsToComeNode)]
+    let details = ExchangedDetailsNode { folder: folder.clone() };
+    vec![Arc::new(WriteReportsNode { folder }), Arc::new(details)]
 }
 
 #[derive(Debug)]
@@ -26,43 +27,21 @@ struct WriteReportsNode {
 
 #[derive(Clone, PartialEq, Message)]
 struct EncodedNode {
-    #[prost(message, repeated, tag = "1")]
-    tables: Vec<EncodedTable>,
-    #[prost(bytes = "vec", tag = "2")]
-    reports: Vec<u8>,
-    /// The last id of each section but the last.
-    #[prost(string, repeated, tag = "3")]
-    sections: Vec<String>,
-    /// The number of sections in each part but the last, and in all parts before it.
-    #[prost(uint64, repeated, tag = "8")]
-    part_ends: Vec<u64>,
-    #[prost(uint64, tag = "4")]
-    details_bytes: u64,
     /// The CSV style as JSON.
-    #[prost(string, tag = "5")]
+    #[prost(string, tag = "1")]
     style: String,
     /// The output that files are taken over from, as JSON; empty where there is none.
-    #[prost(string, tag = "9")]
+    #[prost(string, tag = "2")]
     earlier: String,
-    #[prost(oneof = "EncodedOutput", tags = "6, 7")]
+    #[prost(oneof = "EncodedOutput", tags = "3, 4")]
     output: Option<EncodedOutput>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct EncodedTable {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, repeated, tag = "2")]
-    columns: Vec<String>,
-    #[prost(bytes = "vec", tag = "3")]
-    rows: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
 enum EncodedOutput {
-    #[prost(string, tag = "6")]
+    #[prost(string, tag = "3")]
     Folder(String),
-    #[prost(string, tag = "7")]
+    #[prost(string, tag = "4")]
     Store(String),
 }
 
@@ -71,39 +50,21 @@ impl NodeCodec for WriteReportsNode {
         "write_reports"
     }
 
-    fn encode(&self, node: &dyn ExecutionPlan, codec: &PlanCodec) -> Option<Result<Vec<u8>>> {
+    fn encode(&self, node: &dyn ExecutionPlan, _codec: &PlanCodec) -> Option<Result<Vec<u8>>> {
         let node = node.downcast_ref::<WriteReports>()?;
-        Some(encoded(node, codec).map(|encoded| encoded.encode_to_vec()))
+        Some(encoded(node).map(|encoded| encoded.encode_to_vec()))
     }
 
     fn decode(
         &self,
         encoded: &[u8],
         inputs: &[Arc<dyn ExecutionPlan>],
-        context: &TaskContext,
-        codec: &PlanCodec,
+        _context: &TaskContext,
+        _codec: &PlanCodec,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let encoded = EncodedNode::decode(encoded).map_err(external)?;
-        let Ok(exchanged) = <[_; 3]>::try_from(inputs.to_vec()) else {
-            return internal_err!("WriteReports has three inputs");
-        };
-        let tables = encoded.tables.into_iter().map(|table| {
-            Ok(TablePlan {
-                name: table.name,
-                columns: table.columns,
-                rows: decode_plan(&table.rows, context, codec)?,
-            })
-        });
-        let part_ends = encoded
-            .part_ends
-            .iter()
-            .map(|&end| usize::try_from(end).unwrap_or(usize::MAX));
-        let part_ends = part_ends.collect();
-        let recipe = Recipe {
-            tables: tables.collect::<Result<_>>()?,
-            reports: decode_plan(&encoded.reports, context, codec)?,
-            bounds: Arc::new(Bounds::new(encoded.sections, part_ends)),
-            details_bytes: usize::try_from(encoded.details_bytes).unwrap_or(usize::MAX),
+        let [reports] = inputs else {
+            return internal_err!("WriteReports has one input");
         };
         let style = serde_json::from_str(&encoded.style).map_err(external)?;
         let output = match encoded.output {
@@ -117,8 +78,7 @@ impl NodeCodec for WriteReportsNode {
         };
         let folder = self.folder.clone();
         Ok(Arc::new(WriteReports::over(
-            exchanged,
-            Arc::new(recipe),
+            Arc::clone(reports),
             style,
             (output, earlier),
             folder,
@@ -126,21 +86,8 @@ impl NodeCodec for WriteReportsNode {
     }
 }
 
-fn encoded(node: &WriteReports, codec: &PlanCodec) -> Result<EncodedNode> {
-    let recipe = &node.recipe;
-    let tables = recipe.tables.iter().map(|table| {
-        Ok(EncodedTable {
-            name: table.name.clone(),
-            columns: table.columns.clone(),
-            rows: encode_plan(&table.rows, codec)?,
-        })
-    });
+fn encoded(node: &WriteReports) -> Result<EncodedNode> {
     Ok(EncodedNode {
-        tables: tables.collect::<Result<_>>()?,
-        reports: encode_plan(&recipe.reports, codec)?,
-        sections: recipe.bounds.last_ids_of_sections().to_vec(),
-        part_ends: recipe.bounds.part_ends().iter().map(|&end| end as u64).collect(),
-        details_bytes: recipe.details_bytes as u64,
         style: serde_json::to_string(&node.style).map_err(external)?,
         earlier: match &node.earlier {
             None => String::new(),

@@ -45,12 +45,12 @@ pub(super) async fn write_reports(
         Some(upload) => TaskOutput::Store(upload.run_url()),
     };
     let shared_out = share_out(run.catalog, cluster.partitions()).await?;
-    let rows_of_reports = shared_out.recipe.reports.schema();
-    let section_count = shared_out.recipe.bounds.section_count();
+    let rows_of_reports = shared_out.reports.schema();
+    let section_count = shared_out.section_count;
     let style = CsvStyle::from(&run.config.report);
     let earlier = incremental.for_tasks(run.reports, run.config);
     run.progress.stage("writing");
-    let plan: Arc<dyn ExecutionPlan> = Arc::new(WriteReports::new(shared_out, style, output.clone(), earlier));
+    let plan: Arc<dyn ExecutionPlan> = Arc::new(WriteReports::new(shared_out.reports, style, output.clone(), earlier));
     let codec = PlanCodec::new(nodes(None), functions());
     let failed = || EngineError::running(ALL_REPORTS);
     let written = cluster.run(plan, &codec, &run.catalog.session.copied_config()).await;

@@ -27,7 +27,7 @@ use super::super::parts::{PartWriting, write_part};
 use super::TaskOutput;
 use crate::files::{StagedOutput, make_folder};
 use crate::nightly::Progress;
-use crate::report::shares::{AllUsers, Recipe, SharedOut, Workplace};
+use crate::report::shares::share;
 use crate::report::{CsvStyle, ReportGroup};
 
 /// The output column with a manifest entry as JSON.
@@ -37,11 +37,11 @@ pub const TAKEN: &str = "taken";
 /// The output column that tells whether it is a report that was taken over and compared with one made anew.
 pub const COMPARED: &str = "compared";
 
-/// Writes the reports of the parts in a partition of its exchanged inputs. Gives a row for each file.
+/// Writes the reports of the parts in a partition of its input. Gives a row for each file.
 #[derive(Clone)]
 pub struct WriteReports {
-    exchanged: [Arc<dyn ExecutionPlan>; 3],
-    pub recipe: Arc<Recipe>,
+    /// The plan of the report rows, of [`share_out`](crate::report::shares::share_out).
+    reports: Arc<dyn ExecutionPlan>,
     pub style: CsvStyle,
     pub output: TaskOutput,
     /// The output that files are taken over from.
@@ -50,26 +50,27 @@ pub struct WriteReports {
     opened: Arc<OnceCell<Option<Arc<Earlier>>>>,
     /// Folder of a task's temporary files; set on executors only.
     folder: Option<PathBuf>,
-    /// All users, read once for all partitions of a task.
-    all_users: Arc<OnceCell<AllUsers>>,
     properties: Arc<PlanProperties>,
 }
 
 impl WriteReports {
     /// A node that writes to `output`.
-    pub fn new(shared_out: SharedOut, style: CsvStyle, output: TaskOutput, earlier: Option<EarlierOutput>) -> Self {
-        let recipe = Arc::new(shared_out.recipe);
-        Self::over(shared_out.exchanged, recipe, style, (output, earlier), None)
+    pub fn new(
+        reports: Arc<dyn ExecutionPlan>,
+        style: CsvStyle,
+        output: TaskOutput,
+        earlier: Option<EarlierOutput>,
+    ) -> Self {
+        Self::over(reports, style, (output, earlier), None)
     }
 
     pub fn over(
-        exchanged: [Arc<dyn ExecutionPlan>; 3],
-        recipe: Arc<Recipe>,
+        reports: Arc<dyn ExecutionPlan>,
         style: CsvStyle,
         (output, earlier): (TaskOutput, Option<EarlierOutput>),
         folder: Option<PathBuf>,
     ) -> Self {
-        let partitions = exchanged[0].output_partitioning().partition_count();
+        let partitions = reports.output_partitioning().partition_count();
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema()),
             Partitioning::UnknownPartitioning(partitions),
@@ -77,14 +78,12 @@ impl WriteReports {
             Boundedness::Bounded,
         );
         Self {
-            exchanged,
-            recipe,
+            reports,
             style,
             output,
             earlier,
             opened: Arc::default(),
             folder,
-            all_users: Arc::default(),
             properties: Arc::new(properties),
         }
     }
@@ -98,13 +97,8 @@ impl WriteReports {
         let Some(folder) = self.folder.clone() else {
             return internal_err!("reports are written by executors");
         };
-        let workplace = Workplace {
-            context,
-            folder: folder.clone(),
-            all_users: Arc::clone(&self.all_users),
-        };
-        let share = self.recipe.share(&self.exchanged, partition, &workplace).await;
-        let reports = Arc::new(share.map_err(|error| failed(error.into()))?);
+        let reports = share(&self.reports, partition, &context).await;
+        let reports = Arc::new(reports.map_err(|error| failed(error.into()))?);
         let staged = self.output.stage(&folder).map_err(failed)?;
         let incremental = Arc::new(self.incremental(&staged, &folder).await.map_err(failed)?);
         let parts = (0..reports.part_count()).filter(|&part| !reports.batches_of_part(part).is_empty());
@@ -219,16 +213,16 @@ impl ExecutionPlan for WriteReports {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.exchanged.iter().collect()
+        vec![&self.reports]
     }
 
-    /// The inputs are partitioned alike by their exchanges, so partition N of each input belongs to task N.
+    /// The partitions of the input are those of its exchanges.
     fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        InputDistributionRequirements::new(vec![Distribution::UnspecifiedDistribution; self.exchanged.len()])
+        InputDistributionRequirements::new(vec![Distribution::UnspecifiedDistribution])
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false; self.exchanged.len()]
+        vec![false]
     }
 
     crate::engine::without_expressions!();
@@ -238,24 +232,17 @@ impl ExecutionPlan for WriteReports {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Ok(exchanged) = <[_; 3]>::try_from(children) else {
-            return internal_err!("WriteReports has three inputs");
+        let Ok([reports]) = <[_; 1]>::try_from(children) else {
+            return internal_err!("WriteReports has one input");
         };
         let Self {
-            recipe,
             style,
             output,
             earlier,
             folder,
             ..
         } = Arc::unwrap_or_clone(self);
-        Ok(Arc::new(Self::over(
-            exchanged,
-            recipe,
-            style,
-            (output, earlier),
-            folder,
-        )))
+        Ok(Arc::new(Self::over(reports, style, (output, earlier), folder)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

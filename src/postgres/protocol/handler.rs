@@ -1,5 +1,5 @@
 //! The two protocols of PostgreSQL's clients, simple and extended, over one [`Session`]. Rows are sent as they are
-//! made: a client that takes its time keeps a query waiting, never its whole answer in memory.
+//! made: a slow client makes its query wait, and its whole answer is never in memory.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub struct Handler(pub Arc<Session>);
 
 /// The simple protocol.
 impl Handler {
-    /// One statement after the other: what comes before one that fails is done, and answered.
+    /// Runs one statement after the other. Those before a statement that fails are run, and answered.
     pub fn query<'a>(&'a self, client: &'a mut dyn SimpleWire, query: Query) -> BoxFuture<'a, PgWireResult<()>> {
         Box::pin(async move {
             if !matches!(client.state(), PgWireConnectionState::ReadyForQuery) {
@@ -49,7 +49,7 @@ impl Handler {
             }
             let is_one = statements.len() == 1;
             for parsed in statements {
-                // What the client wrote, where it is one statement.
+                // The client's own text, where it is one statement.
                 let text = match is_one {
                     true => query.query.clone(),
                     false => parsed.statement.to_string(),
@@ -137,7 +137,7 @@ impl Handler {
                             self.0.fields(client, &portal.statement.statement, Some(&portal))?
                         }
                         Some(Entry::Empty) => Arc::default(),
-                        // Clients name cursors as portals.
+                        // Clients may describe a cursor as a portal.
                         None => self
                             .0
                             .fields_of_cursor(client, name)?

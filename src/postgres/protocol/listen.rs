@@ -1,5 +1,5 @@
-//! Takes connections, as many as are allowed, and ends them: in order when the service stops, at once when the users
-//! file says so.
+//! Takes connections up to the limits, and ends them: after their running statements when the service stops, at once
+//! when the client's entry in the users file changes.
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -39,7 +39,7 @@ use crate::postgres::{Endpoint, PostgresError};
 const ROOM: &str = "postgres";
 /// The audit log in the data folder.
 const AUDIT_FOLDER: &str = "audit";
-/// What TLS clients call this protocol.
+/// The name of this protocol in TLS (ALPN).
 const PROTOCOL: &[u8] = b"postgresql";
 /// The time limit for logging in.
 const LOGIN_TIME: Duration = Duration::from_secs(15);
@@ -149,7 +149,7 @@ impl PostgresServer {
         Arc::clone(&self.endpoint.metrics)
     }
 
-    /// Runs until `stopping` turns true; then takes nothing new, and gives queries under way some time to end.
+    /// Runs until `stopping` turns true; then accepts no connection, and gives running queries some time to end.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) {
         tracing::info!("PostgreSQL clients connect to {}", self.address);
         // The users file was read a moment ago.
@@ -274,7 +274,7 @@ impl Endpoint {
     }
 }
 
-/// Sets the socket's time-outs, by which clients are detected that are gone or do not read.
+/// Sets the socket's time-outs, by which lost clients, and clients that do not read, are detected.
 fn prepare(stream: &TcpStream) -> std::io::Result<()> {
     let milliseconds = u32::try_from(WRITE_TIME.as_millis()).unwrap_or(u32::MAX);
     set_tcp_user_timeout(stream, milliseconds)?;

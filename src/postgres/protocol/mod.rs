@@ -1,7 +1,7 @@
 //! The protocol of PostgreSQL: what comes in and what goes out.
 //!
 //! `listen` takes connections, `admission` limits how many there are, `connection` takes messages and `handler` answers
-//! them; `adapter` passes them on to it, and `wire` is a client whatever its type. `parse` reads statements and
+//! them; `adapter` passes them on to it, and `wire` has clients with their types erased. `parse` reads statements and
 //! `statement_limits` refuses those that are too large. `parameters`, `types`, `type_ids`, `far_times` and
 //! `result_columns` say what values are on the wire, and `copy` has the protocol of COPY.
 

@@ -27,21 +27,21 @@ pub struct Parameter {
     pub engine: Option<DataType>,
     /// The type in which the client has to send the value.
     pub wire: Type,
-    /// Whether it is compared with others and nothing else, so that wider numbers may take its place.
+    /// Whether all its uses are comparisons, so that a wider number may be bound to it.
     pub is_compared: bool,
 }
 
 /// The uses of one parameter in a plan, from which its type is inferred.
 #[derive(Default)]
 struct ParameterUses {
-    /// Where the parameter is compared with columns.
+    /// The type of the columns that it is compared with.
     compared: Option<DataType>,
     cast: Option<DataType>,
-    /// Where it is an array that something is looked for in, or is looked for in one.
+    /// Its type where it is the array of a comparison with ANY or ALL, or is compared with such an array.
     quantified: Option<DataType>,
     alias: Option<Type>,
-    /// How often it occurs, and how often of these in comparisons.
-    uses: usize,
+    /// How often it occurs, and how many of these uses are comparisons.
+    count: usize,
     comparisons: usize,
 }
 
@@ -50,7 +50,7 @@ const MOST: u32 = u16::MAX as u32;
 
 /// The parameters of a plan in order; as many as the client declares types of, at least.
 pub fn of_plan(plan: &LogicalPlan, declared: usize) -> Result<Vec<Parameter>> {
-    let mut told: BTreeMap<u32, ParameterUses> = BTreeMap::new();
+    let mut all: BTreeMap<u32, ParameterUses> = BTreeMap::new();
     plan.apply_with_subqueries(|node| {
         let mut schema = DFSchema::empty();
         for input in node.inputs() {
@@ -58,67 +58,67 @@ pub fn of_plan(plan: &LogicalPlan, declared: usize) -> Result<Vec<Parameter>> {
         }
         if let LogicalPlan::Limit(limit) = node {
             for rows in [&limit.skip, &limit.fetch].into_iter().flatten() {
-                note_count(rows, &mut told);
+                note_count(rows, &mut all);
             }
         }
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
-                note(expr, &schema, &mut told);
+                note(expr, &schema, &mut all);
                 Ok(TreeNodeRecursion::Continue)
             })
         })
     })?;
-    let known = |told: ParameterUses| {
-        let is_compared = told.uses > 0 && told.uses == told.comparisons;
-        let engine = told.compared.or(told.quantified).or(told.cast);
-        let wire = told.alias.or_else(|| into_pg_type(engine.as_ref()?).ok());
+    let known = |uses: ParameterUses| {
+        let is_compared = uses.count > 0 && uses.count == uses.comparisons;
+        let engine = uses.compared.or(uses.quantified).or(uses.cast);
+        let wire = uses.alias.or_else(|| into_pg_type(engine.as_ref()?).ok());
         Parameter {
             engine,
             wire: wire.unwrap_or(Type::UNKNOWN),
             is_compared,
         }
     };
-    let last = told.keys().next_back().copied().unwrap_or(0);
+    let last = all.keys().next_back().copied().unwrap_or(0);
     if last > MOST {
         return plan_err!("there is no parameter ${last}; the last one is ${MOST}");
     }
     let count = last.max(u32::try_from(declared).unwrap_or(MOST).min(MOST));
     Ok((1..=count)
-        .map(|number| known(told.remove(&number).unwrap_or_default()))
+        .map(|number| known(all.remove(&number).unwrap_or_default()))
         .collect())
 }
 
-fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, ParameterUses>) {
+fn note(expr: &Expr, schema: &DFSchema, all: &mut BTreeMap<u32, ParameterUses>) {
     for compared in compared_in(expr) {
         if let Expr::Placeholder(placeholder) = compared
-            && let Some(told) = uses_of(placeholder, told)
+            && let Some(uses) = uses_of(placeholder, all)
         {
-            told.comparisons += 1;
+            uses.comparisons += 1;
         }
     }
     match expr {
         Expr::Placeholder(placeholder) => {
-            let Some(told) = uses_of(placeholder, told) else {
+            let Some(uses) = uses_of(placeholder, all) else {
                 return;
             };
-            told.uses += 1;
+            uses.count += 1;
             let Some(field) = placeholder.field.as_deref() else {
                 return;
             };
-            // Forms of text are one type to clients.
-            if told.compared.is_none() {
-                told.compared = Some(field.data_type().clone());
+            // Clients do not distinguish the engine's types of text.
+            if uses.compared.is_none() {
+                uses.compared = Some(field.data_type().clone());
             }
-            if told.alias.is_none() {
-                told.alias = object_id(field);
+            if uses.alias.is_none() {
+                uses.alias = object_id(field);
             }
         }
         Expr::Cast(cast) => {
-            if let Some(told) = placeholder_in(&cast.expr).and_then(|placeholder| uses_of(placeholder, told)) {
-                told.cast = Some(cast.field.data_type().clone());
+            if let Some(uses) = placeholder_in(&cast.expr).and_then(|placeholder| uses_of(placeholder, all)) {
+                uses.cast = Some(cast.field.data_type().clone());
                 let is_of_ids = matches!(cast.expr.as_ref(), Expr::ScalarFunction(call) if call.name() == ARRAY_OF_IDS);
                 if is_of_ids {
-                    told.alias = Some(Type::OID_ARRAY);
+                    uses.alias = Some(Type::OID_ARRAY);
                 }
             }
         }
@@ -128,14 +128,14 @@ fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, ParameterUses>)
             };
             let kind = |expr: &Expr| expr.get_type(schema).ok().filter(|kind| !kind.is_null());
             if let (Expr::Placeholder(placeholder), Some(kind)) = (right, kind(left))
-                && let Some(told) = uses_of(placeholder, told)
+                && let Some(uses) = uses_of(placeholder, all)
             {
-                told.quantified = Some(list_of(kind));
+                uses.quantified = Some(list_of(kind));
             }
             if let (Expr::Placeholder(placeholder), Some(kind)) = (left, kind(right))
-                && let Some(told) = uses_of(placeholder, told)
+                && let Some(uses) = uses_of(placeholder, all)
             {
-                told.quantified = element_of(&kind).cloned();
+                uses.quantified = element_of(&kind).cloned();
             }
         }
         _ => {}
@@ -158,17 +158,17 @@ fn compared_in(expr: &Expr) -> Vec<&Expr> {
 }
 
 /// Notes that a parameter of LIMIT or OFFSET is a number of rows.
-fn note_count(rows: &Expr, told: &mut BTreeMap<u32, ParameterUses>) {
+fn note_count(rows: &Expr, all: &mut BTreeMap<u32, ParameterUses>) {
     if let Expr::Placeholder(placeholder) = rows
-        && let Some(told) = uses_of(placeholder, told)
+        && let Some(uses) = uses_of(placeholder, all)
     {
-        told.compared = Some(DataType::Int64);
+        uses.compared = Some(DataType::Int64);
     }
 }
 
-fn uses_of<'a>(placeholder: &Placeholder, told: &'a mut BTreeMap<u32, ParameterUses>) -> Option<&'a mut ParameterUses> {
+fn uses_of<'a>(placeholder: &Placeholder, all: &'a mut BTreeMap<u32, ParameterUses>) -> Option<&'a mut ParameterUses> {
     let number = placeholder.id.trim_start_matches('$').parse().ok()?;
-    Some(told.entry(number).or_default())
+    Some(all.entry(number).or_default())
 }
 
 /// The parameter that is cast, also where it is cast to an array.
@@ -204,7 +204,8 @@ pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireR
             Some(list) => Some(list),
             None => match wide_number(portal, place, &kind, parameters.get(place))? {
                 Some(number) => Some(number),
-                None => endless_time(portal, place, &kind, parameters.get(place)),
+                None => endless_time(portal, place, &kind, parameters.get(place))
+                    .or_else(|| left_out(portal, place, &kind, parameters.get(place))),
             },
         };
         if let Some(value) = read_here {
@@ -225,8 +226,34 @@ pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireR
     Ok(values)
 }
 
-/// Arrays that the library does not read: of ids of objects, which are kept as integers, and of texts that are written
-/// with blanks between them.
+/// NULL of a type that the library does not know: it leaves such a value out, so that the next would take its place.
+fn left_out<S: Clone>(
+    portal: &Portal<S>,
+    place: usize,
+    kind: &Type,
+    parameter: Option<&Parameter>,
+) -> Option<ScalarValue> {
+    let is_unknown = matches!(
+        *kind,
+        Type::UNKNOWN
+            | Type::NAME
+            | Type::BPCHAR
+            | Type::NAME_ARRAY
+            | Type::BPCHAR_ARRAY
+            | Type::DATE_ARRAY
+            | Type::TIMESTAMP_ARRAY
+            | Type::TIMESTAMPTZ_ARRAY
+    );
+    if !is_unknown || !portal.parameters.get(place).is_some_and(Option::is_none) {
+        return None;
+    }
+    let own = parameter.and_then(|parameter| parameter.engine.as_ref());
+    let own = own.and_then(|own| ScalarValue::try_new_null(own).ok());
+    Some(own.unwrap_or(ScalarValue::Null))
+}
+
+/// Arrays that the library does not read: object ids, which are kept as integers, and texts that are written with
+/// blanks between them.
 fn list_of_values<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> PgWireResult<Option<ScalarValue>> {
     match *kind {
         Type::OID_ARRAY => {
@@ -259,7 +286,7 @@ fn list_of_values<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> Pg
     }
 }
 
-/// A `bigint` that the narrower column beside it has no room for: it is compared as it is.
+/// A `bigint` out of the range of the narrower column that it is compared with: it stays a `bigint`.
 fn wide_number<S: Clone>(
     portal: &Portal<S>,
     place: usize,
@@ -342,4 +369,30 @@ fn object_id(field: &Field) -> Option<Type> {
     (field.data_type() == &DataType::Int32)
         .then(|| pg_type_for_alias_kind(kind))
         .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use pgwire::api::portal::Format;
+
+    use super::*;
+
+    #[test]
+    fn null_of_an_unknown_type_keeps_its_place() {
+        let mut portal: Portal<()> = Portal::default();
+        portal.parameter_format = Format::UnifiedText;
+        portal.parameters = vec![None, Some("x".into()), None];
+        let unknown = Parameter {
+            engine: None,
+            wire: Type::UNKNOWN,
+            is_compared: false,
+        };
+        let values = values(&portal, &[unknown.clone(), unknown.clone(), unknown]).expect("values");
+        let value = |name: &str| {
+            let value = values.get_placeholders_with_values(name).expect(name);
+            value.into_inner().0
+        };
+        assert_eq!(value("$2"), ScalarValue::from("x"));
+        assert!(value("$1").is_null() && value("$3").is_null());
+    }
 }

@@ -1,8 +1,8 @@
 //! SQL text to statements, in PostgreSQL's dialect, of a size that can be planned.
 //!
 //! Questions about the database itself (`pg_catalog`, `information_schema`), which tools ask in their own ways, go
-//! through the rewrites of `datafusion-pg-catalog`, some of which answer less than was asked (a subquery becomes NULL).
-//! Other statements get only those that keep their meaning.
+//! through the rewrites of `datafusion-pg-catalog`, some of which lose a part of the answer (a subquery becomes NULL).
+//! Other statements get only the rewrites that keep their meaning.
 
 use std::sync::Arc;
 
@@ -23,7 +23,8 @@ use crate::postgres::error::QueryError;
 
 /// Bytes of SQL that are taken at a time.
 const LONGEST: usize = 1024 * 1024;
-/// Levels that the parser goes down: two for a calculation in brackets within another. Deeper statements are refused.
+/// The parser's recursion limit. A calculation in brackets within another takes two levels; deeper statements are
+/// refused.
 const PARSER_DEPTH: usize = 300;
 
 /// Parses statements.

@@ -32,7 +32,7 @@ const UNSIGNED: DataType = DataType::Decimal128(20, 0);
 /// The style of intervals that the dialect writes; the library writes the others.
 const POSTGRES: &str = "postgres";
 
-/// What stands before a binary `jsonb`: the version of its format.
+/// The first byte of a binary `jsonb`: the version of its format.
 const JSONB_VERSION: u8 = 1;
 
 /// The columns as the library describes them to clients (RowDescription).
@@ -40,22 +40,22 @@ const JSONB_VERSION: u8 = 1;
 /// # Errors
 /// For types that PostgreSQL's protocol has no type for.
 pub fn fields(columns: &Schema, format: &Format, look: Option<Arc<FormatOptions>>) -> PgWireResult<Vec<FieldInfo>> {
-    let told = arrow_schema_to_pg_fields(&described(columns), format, look)?;
-    let told = told.into_iter().zip(columns.fields()).map(|(info, field)| {
+    let infos = arrow_schema_to_pg_fields(&described(columns), format, look)?;
+    let infos = infos.into_iter().zip(columns.fields()).map(|(info, field)| {
         let kind = match json::Kind::of(field.data_type()) {
             None if is_record(field.data_type()) => Type::RECORD,
             None => return info,
             Some(json::Kind::Json) => Type::JSON,
             Some(json::Kind::Jsonb) => Type::JSONB,
         };
-        let told = FieldInfo::new(info.name().to_owned(), None, None, kind, info.format());
-        told.with_format_options(Arc::clone(info.format_options()))
+        let of_kind = FieldInfo::new(info.name().to_owned(), None, None, kind, info.format());
+        of_kind.with_format_options(Arc::clone(info.format_options()))
     });
-    Ok(told.collect())
+    Ok(infos.collect())
 }
 
-/// The columns as clients see them: repeated names are the same, unsigned numbers are numerics, and documents and
-/// records are texts.
+/// The columns as clients see them: without the marks by which the engine tells columns of one name apart, unsigned
+/// numbers as numerics, and documents and records as texts.
 fn described(columns: &Schema) -> Schema {
     let fields = columns.fields().iter().map(|field| {
         let kind = match field.data_type() {
@@ -74,8 +74,8 @@ fn described(columns: &Schema) -> Schema {
 pub struct BatchColumns {
     /// The columns with the formats that the client requested.
     wanted: Arc<Vec<FieldInfo>>,
-    /// Determined with the first batch.
-    told: Option<PreparedColumns>,
+    /// Determined with the first batch, and again where batches have another schema.
+    prepared: Option<PreparedColumns>,
 }
 
 #[derive(Debug)]
@@ -90,7 +90,7 @@ struct PreparedColumns {
 impl BatchColumns {
     /// A converter to the columns and formats `wanted` of the client.
     pub fn new(wanted: Arc<Vec<FieldInfo>>) -> Self {
-        Self { wanted, told: None }
+        Self { wanted, prepared: None }
     }
 
     /// The converted batch, and the types of its columns for the library.
@@ -98,24 +98,27 @@ impl BatchColumns {
     /// # Errors
     /// Errors of the engine alone.
     pub fn prepared(&mut self, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch)> {
-        // Such a batch has other column types for the library than those before and after it.
+        // In a batch with far times, columns of times have another type for the library than in other batches.
         let is_far = self.has_far_times(&batch);
-        let known = self.told.take().filter(|told| !is_far && told.of == batch.schema());
+        let known = self
+            .prepared
+            .take()
+            .filter(|prepared| !is_far && prepared.of == batch.schema());
         let made = match &known {
-            Some(told) if told.changed.is_none() => Vec::new(),
+            Some(prepared) if prepared.changed.is_none() => Vec::new(),
             _ => {
                 let columns = batch.columns().iter().zip(self.wanted.iter());
                 let made = columns.map(|(column, wanted)| column_prepared(column, wanted));
                 made.collect::<Result<Vec<_>>>()?
             }
         };
-        let told = self
-            .told
+        let prepared = self
+            .prepared
             .insert(known.unwrap_or_else(|| PreparedColumns::of(&self.wanted, &batch, &made)));
-        let columns = Arc::clone(&told.columns);
-        let changed = told.changed.clone();
+        let columns = Arc::clone(&prepared.columns);
+        let changed = prepared.changed.clone();
         if is_far {
-            self.told = None;
+            self.prepared = None;
         }
         let Some(schema) = changed else {
             return Ok((columns, batch));
@@ -183,7 +186,7 @@ fn column_prepared(column: &ArrayRef, wanted: &FieldInfo) -> Result<(ArrayRef, T
         let texts: ArrayRef = Arc::new(as_text(&as_records(column, &zone)?)?);
         return Ok((texts, Type::TEXT));
     }
-    // Ids of types that tables hold are numbers already.
+    // In columns of `pg_catalog`, ids of types are numbers already.
     if wanted.datatype() == &Type::REGTYPE && column.data_type() != &DataType::Int32 {
         return match is_text {
             true => Ok((Arc::clone(column), Type::TEXT)),
@@ -319,26 +322,26 @@ mod tests {
 
     #[test]
     fn a_batch_with_endless_times_has_types_of_its_own() {
-        let told = |kind: Type| FieldInfo::new("d".to_owned(), None, None, kind, FieldFormat::Binary);
-        let mut columns = BatchColumns::new(Arc::new(vec![told(Type::DATE)]));
+        let info = |kind: Type| FieldInfo::new("d".to_owned(), None, None, kind, FieldFormat::Binary);
+        let mut columns = BatchColumns::new(Arc::new(vec![info(Type::DATE)]));
         for (days, expected) in [(0, Type::DATE), (i32::MAX, Type::BYTEA), (1, Type::DATE)] {
             let dates: ArrayRef = Arc::new(datafusion::arrow::array::Date32Array::from(vec![days]));
             let batch = RecordBatch::try_from_iter_with_nullable([("d", dates, true)]).expect("a batch");
-            let (told, batch) = columns.prepared(batch).expect("prepared");
-            assert_eq!((told[0].datatype(), batch.num_rows()), (&expected, 1), "{days}");
+            let (infos, batch) = columns.prepared(batch).expect("prepared");
+            assert_eq!((infos[0].datatype(), batch.num_rows()), (&expected, 1), "{days}");
         }
     }
 
     #[test]
     fn names_of_types_are_described_as_regtype() {
         let name = crate::engine::dialect::type_names::with_type_names(Field::new("t", DataType::Utf8, true));
-        let told = fields(&Schema::new(vec![name]), &Format::UnifiedText, None).expect("types");
-        assert_eq!(told[0].datatype(), &Type::REGTYPE);
+        let infos = fields(&Schema::new(vec![name]), &Format::UnifiedText, None).expect("types");
+        assert_eq!(infos[0].datatype(), &Type::REGTYPE);
         let names: ArrayRef = Arc::new(datafusion::arrow::array::StringArray::from(vec!["bigint"]));
-        let (column, kind) = column_prepared(&names, &told[0]).expect("a column");
+        let (column, kind) = column_prepared(&names, &infos[0]).expect("a column");
         assert_eq!((column.data_type(), kind), (&DataType::Utf8, Type::TEXT));
-        let told = FieldInfo::new("t".to_owned(), None, None, Type::REGTYPE, FieldFormat::Binary);
-        let (column, kind) = column_prepared(&names, &told).expect("a column");
+        let info = FieldInfo::new("t".to_owned(), None, None, Type::REGTYPE, FieldFormat::Binary);
+        let (column, kind) = column_prepared(&names, &info).expect("a column");
         assert_eq!((column.data_type(), kind), (&DataType::Int32, Type::INT4));
     }
 
@@ -349,8 +352,8 @@ mod tests {
             Field::new("count\u{F8FF}2", DataType::UInt64, true),
             Field::new("d", json::Kind::Jsonb.data_type(), true),
         ]);
-        let told = fields(&columns, &Format::UnifiedText, None).expect("types");
-        let types: Vec<&Type> = told.iter().map(FieldInfo::datatype).collect();
+        let infos = fields(&columns, &Format::UnifiedText, None).expect("types");
+        let types: Vec<&Type> = infos.iter().map(FieldInfo::datatype).collect();
         assert_eq!(types, [&Type::INT8, &Type::NUMERIC, &Type::JSONB]);
         let described = described(&columns);
         assert_eq!(

@@ -15,7 +15,7 @@ use crate::engine::dialect::walk::walk;
 use crate::postgres::error::QueryError;
 use crate::postgres::syntax::plain;
 
-/// The limit of operators one around the other. Lists of values or columns may have any length.
+/// The limit of nested operators. Lists of values or columns may have any length.
 const DEEPEST: usize = 1_000;
 /// The depth that brackets with a calculation in them, and powers, count as: they become functions, and the engine's
 /// planner finds the name and type of functions within functions anew at every level, in time that grows with the cube
@@ -24,7 +24,7 @@ const CALCULATION: usize = 8;
 /// The limit of tables that a query reads, each counted as often as it is read.
 const MOST_TABLES: u64 = 1_000;
 
-/// The words that put an expression, or a query, around what came before them.
+/// Words that make what precedes them an operand of an expression, or a part of a query.
 const OPERATORS: [Keyword; 22] = [
     Keyword::AND,
     Keyword::OR,
@@ -50,7 +50,7 @@ const OPERATORS: [Keyword; 22] = [
     Keyword::JOIN,
 ];
 
-/// What stands between two brackets, so far.
+/// The state of a bracketed list that is being read.
 #[derive(Default)]
 struct Level {
     /// The depth of the item that has not ended yet.
@@ -99,7 +99,7 @@ pub fn check_depth(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
     Ok(())
 }
 
-/// Whether a `*` after it stands for columns or rows.
+/// Whether a `*` after this token is a wildcard, and not a multiplication.
 fn is_before_columns(token: &Token) -> bool {
     match token {
         Token::LParen | Token::Comma | Token::Period => true,

@@ -1,5 +1,5 @@
-//! A client whatever its type: trait objects of what `pgwire` knows of a connection, and [`WireClient`], which is a
-//! client to the functions of `pgwire` that send messages.
+//! Clients with their types erased: trait objects of what `pgwire` knows of a connection, and [`WireClient`], which the
+//! functions of `pgwire` that send messages take as a client.
 //!
 //! `pgwire`'s handlers are generic in the client. [`super::adapter`] says why ours are not.
 
@@ -56,7 +56,8 @@ where
     }
 }
 
-/// A client of either protocol, simple or extended: what it prepared can be forgotten, whatever that is.
+/// A client of either protocol, simple or extended: its prepared statements and portals can be removed, whatever their
+/// types are.
 pub trait SimpleWire: Wire {
     /// Removes a prepared statement, where there is one of that name.
     fn forget_statement(&self, name: &str);

@@ -1,5 +1,4 @@
-//! The audit log: who ran which statement when, from where, and how it ended. No values that were bound, and no
-//! results.
+//! The audit log: who ran which statement when, from where, and how it ended. It has no bound values and no results.
 //!
 //! One JSON object a line, in one private file a day (UTC). A statement is noted before it runs, and does not run where
 //! that fails; how it ended is a second line of the same `id`. The site removes old files.

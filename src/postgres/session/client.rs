@@ -1,5 +1,5 @@
-//! One connected client: who it is, what it is doing, and who else is connected, so that one connection can cancel the
-//! query of another.
+//! One connected client: who it is, what it is doing, and the list of all clients, through which one connection can
+//! cancel the query of another.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -113,7 +113,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Stops the statements of all clients, for the same reason.
+    /// Stops the statements of all clients, with the same reason for each.
     pub fn stop_all(&self, reason: StopReason) {
         let clients: Vec<_> = self.lock().values().map(|(_, client)| Arc::clone(client)).collect();
         for client in clients {

@@ -43,7 +43,7 @@ use crate::postgres::Endpoint;
 use crate::postgres::error::fatal;
 use crate::postgres::protocol::wire::{Wire, WireClient};
 
-/// What a client says of itself when it connects.
+/// The parameters of a client that the login keeps beside its variables.
 const OF_CLIENT: [&str; 2] = [METADATA_USER, METADATA_DATABASE];
 /// The outcome of a failed login in the metrics.
 const REFUSED: &str = "refused";
@@ -322,8 +322,8 @@ impl LoggingIn {
         }
     }
 
-    /// Whether those who log in with a token see personal columns. `users` has those of people who do not consent too,
-    /// so where consent is required, the site has to say so.
+    /// Whether those who log in with a token see personal columns. The table `users` has the columns of people who do
+    /// not consent too, so where consent is required, the site has to allow it.
     fn shows_personal_to_tokens(&self) -> bool {
         let endpoint = &self.endpoint;
         endpoint
@@ -377,7 +377,7 @@ fn wrong_password(user: &str) -> PgWireError {
     fatal("28P01", &format!("password authentication failed for user \"{user}\""))
 }
 
-/// Keeps who the client says it is, and the session variables that it may set; the rest is ignored.
+/// Keeps the names of user and database, and the session variables that clients may set; the rest is ignored.
 fn keep(info: &mut dyn ClientInfo, given: &BTreeMap<String, String>) {
     let kept = info.metadata_mut();
     kept.clear();

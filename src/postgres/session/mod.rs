@@ -1,8 +1,8 @@
 //! What one client's statements do: its transaction, cursors and variables, and the queries that it starts.
 //!
-//! `login` says who a [`client`] is (`accounts`, `scram_secret`). `statement` says what is asked, and refuses what
-//! writes. `running` runs it within `[postgres]`'s limits, over the tables that `snapshots` has for what the client may
-//! see; `stop` ends it and `audit` logs it. A client has opened the `cursors`, set the `variables`
+//! `login` authenticates a [`client`] (`accounts`, `scram_secret`). `statement` maps statements to actions, and refuses
+//! those that write. `running` runs it within `[postgres]`'s limits, over the tables that `snapshots` has for what the
+//! client may see; `stop` ends it and `audit` logs it. A client has opened the `cursors`, set the `variables`
 //! (`session_values` puts them into statements), and prepared what is in `named`.
 
 pub mod accounts;
@@ -50,7 +50,7 @@ use crate::postgres::protocol::wire::{SimpleWire, Wire, WireClient};
 use client::{Client, LoggedIn};
 use cursors::Cursor;
 use named::Named;
-use planned::Planned;
+use planned::{Planned, columns_of};
 use running::{PlanToRun, QueryAudit, Running};
 use session_values::SessionValues;
 use snapshots::VisibleSnapshot;
@@ -81,7 +81,7 @@ impl Prepared {
     /// The columns of its plan, also where the statement gives no rows by itself.
     fn planned_columns(&self) -> SchemaRef {
         match &self.planned {
-            Some(planned) => Arc::clone(held(planned).plan.schema().inner()),
+            Some(planned) => Arc::clone(&held(planned).columns),
             None => Arc::new(Schema::empty()),
         }
     }
@@ -106,7 +106,7 @@ pub enum Reply {
 struct LimitedNames(BTreeSet<String>);
 
 impl LimitedNames {
-    /// Takes a name, or takes it again; false where there are `most` others already.
+    /// Adds a name, unless it is known; false where there are `most` others already.
     fn take(&mut self, name: &str, most: usize) -> bool {
         let has_room = self.0.len() < most || self.0.contains(name);
         if has_room {
@@ -192,7 +192,7 @@ impl Session {
             None => None,
         };
         let columns = match (&step, &planned) {
-            (Step::Ask(_), Some(planned)) => Some(Arc::clone(planned.plan.schema().inner())),
+            (Step::Ask(_), Some(planned)) => Some(Arc::clone(&planned.columns)),
             (Step::Fetch { name, .. }, _) => Some(Arc::clone(&self.cursor(name)?.1)),
             (Step::Show(name), _) if name == ALL => Some(texts(&ALL_COLUMNS)),
             (Step::Show(name), _) => Some(texts(&[variables::spelling(name)])),
@@ -250,7 +250,7 @@ impl Session {
                 self.keep(name, &prepared.sql, types, query)?;
                 "PREPARE"
             }
-            // Not reached: `allowed_step` has replaced it by the prepared query.
+            // Not reached: `allowed_step` has replaced EXECUTE by the prepared query.
             Step::Execute { name, .. } => return Err(QueryError::NoStatement(name.clone()).into()),
             Step::Declare { name, is_held, .. } => {
                 self.declare(info, prepared, portal, name, *is_held).await?;
@@ -358,11 +358,16 @@ impl Session {
 
     async fn planned(&self, statement: &Statement, in_transaction: bool) -> Result<Planned, QueryError> {
         let seen = self.seen(in_transaction).await?;
-        let plan = self.plan(statement, &seen).await?;
-        Ok(Planned::new(plan, seen))
+        let (plan, columns) = self.plan(statement, &seen).await?;
+        Ok(Planned::new(plan, columns, seen))
     }
 
-    async fn plan(&self, statement: &Statement, seen: &VisibleSnapshot) -> Result<LogicalPlan, QueryError> {
+    /// The plan of a statement, and the columns of its rows.
+    async fn plan(
+        &self,
+        statement: &Statement,
+        seen: &VisibleSnapshot,
+    ) -> Result<(LogicalPlan, SchemaRef), QueryError> {
         let state = seen.session.state();
         let statement = EngineStatement::Statement(Box::new(statement.clone()));
         let planned = self.endpoint.threads.run(async move {
@@ -373,7 +378,8 @@ impl Session {
                 .with_allow_statements(false);
             reading_alone.verify_plan(&plan)?;
             dialect::check(&plan)?;
-            Ok(plan)
+            let columns = columns_of(&state, &plan);
+            Ok((plan, columns))
         });
         planned.await?
     }
@@ -416,8 +422,8 @@ impl Session {
         let mut known = held(planned).clone();
         // It was prepared on an earlier snapshot.
         if let Some(statement) = prepared.step.query().filter(|_| !Arc::ptr_eq(&seen, &known.seen)) {
-            let plan = stop.or_stopped(self.plan(statement, &seen)).await?;
-            known = Planned::again(plan, Arc::clone(&seen));
+            let (plan, columns) = stop.or_stopped(self.plan(statement, &seen)).await?;
+            known = Planned::again(plan, columns, Arc::clone(&seen));
             *held(planned) = known.clone();
         }
         let values = match portal.filter(|portal| portal.parameter_len() > 0) {
@@ -504,8 +510,8 @@ impl Session {
             if !self.changes(info.metadata(), name, is_local)? {
                 continue;
             }
-            let told = variables::set(info.metadata_mut(), name, value)?;
-            tell(info, told).await?;
+            let reported = variables::set(info.metadata_mut(), name, value)?;
+            report(info, reported).await?;
         }
         Ok("SET")
     }
@@ -534,8 +540,8 @@ impl Session {
         self.cursors().retain(|_, cursor| cursor.is_held);
         self.forget_portals(info);
         let changes = held(&self.transaction).take();
-        let told = changes.map(|changes| changes.end(info.metadata_mut(), is_undone));
-        tell(info, told.unwrap_or_default()).await
+        let reported = changes.map(|changes| changes.end(info.metadata_mut(), is_undone));
+        report(info, reported.unwrap_or_default()).await
     }
 
     /// Notes that the client names a portal. The unnamed one is replaced by the next.
@@ -611,22 +617,22 @@ fn check_in_transaction(status: TransactionStatus, what: &'static str) -> Result
 
 /// Resets one variable, or all, to the values at the login. Returns the command tag.
 async fn reset(info: &mut dyn Wire, name: Option<&str>) -> PgWireResult<&'static str> {
-    let told = variables::reset_named(info.metadata_mut(), name)?;
-    tell(info, told).await?;
+    let reported = variables::reset_named(info.metadata_mut(), name)?;
+    report(info, reported).await?;
     Ok("RESET")
 }
 
-/// Tells the client what its variables are now.
-async fn tell(info: &mut dyn Wire, told: impl IntoIterator<Item = (String, String)>) -> PgWireResult<()> {
+/// Reports the changed variables to the client.
+async fn report(info: &mut dyn Wire, reported: impl IntoIterator<Item = (String, String)>) -> PgWireResult<()> {
     let mut client = WireClient(info);
-    for (name, value) in told {
+    for (name, value) in reported {
         let status = ParameterStatus::new(name, value);
         client.feed(PgWireBackendMessage::ParameterStatus(status)).await?;
     }
     Ok(())
 }
 
-/// A client gives one format for all, or one for each.
+/// A client gives one format for all columns, or one for each.
 fn check_formats(format: &Format, number: usize, of: &str) -> PgWireResult<()> {
     match format {
         Format::Individual(codes) if codes.len() != number => {

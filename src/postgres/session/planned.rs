@@ -3,8 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::ParamValues;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::running::{PlanToRun, state_in};
 use super::snapshots::VisibleSnapshot;
@@ -17,6 +20,8 @@ use crate::postgres::error::QueryError;
 #[derive(Clone)]
 pub struct Planned {
     pub plan: LogicalPlan,
+    /// The columns of its rows, as clients are told.
+    pub columns: SchemaRef,
     pub seen: Arc<VisibleSnapshot>,
     optimised: Optimised,
 }
@@ -24,7 +29,7 @@ pub struct Planned {
 /// The plan as it is executed.
 #[derive(Clone)]
 enum Optimised {
-    /// It has not run. Most statements run once, so that optimising the plan for later would be in vain.
+    /// It has not run. Most statements run once, so the plan is not optimised for later.
     NotRun,
     /// It has run once. The plan is optimised when it runs again.
     Wanted,
@@ -37,21 +42,77 @@ enum Optimised {
 
 impl Planned {
     /// The plan of a statement that has not run.
-    pub fn new(plan: LogicalPlan, seen: Arc<VisibleSnapshot>) -> Self {
-        let optimised = Optimised::NotRun;
-        Self { plan, seen, optimised }
+    pub fn new(plan: LogicalPlan, columns: SchemaRef, seen: Arc<VisibleSnapshot>) -> Self {
+        Self {
+            plan,
+            columns,
+            seen,
+            optimised: Optimised::NotRun,
+        }
     }
 
     /// The plan of a statement that ran over another snapshot.
-    pub fn again(plan: LogicalPlan, seen: Arc<VisibleSnapshot>) -> Self {
-        let optimised = Optimised::Wanted;
-        Self { plan, seen, optimised }
+    pub fn again(plan: LogicalPlan, columns: SchemaRef, seen: Arc<VisibleSnapshot>) -> Self {
+        Self {
+            plan,
+            columns,
+            seen,
+            optimised: Optimised::Wanted,
+        }
+    }
+}
+
+/// The columns of a plan's rows. As long as a plan is not analysed, a UNION and a CASE have the types of their first
+/// branches, while their rows have those that all branches fit into.
+pub fn columns_of(state: &SessionState, plan: &LogicalPlan) -> SchemaRef {
+    let planned = Arc::clone(plan.schema().inner());
+    if !has_branches(plan) {
+        return planned;
+    }
+    let analysed = state
+        .analyzer()
+        .execute_and_check(plan.clone(), state.config_options(), |_, _| {});
+    match analysed {
+        Ok(analysed) if analysed.schema().fields().len() == planned.fields().len() => {
+            let kinds = analysed.schema().fields().iter().map(|field| field.data_type().clone());
+            let fields = planned.fields().iter().zip(kinds);
+            let fields: Vec<Field> = fields
+                .map(|(field, kind)| field.as_ref().clone().with_data_type(kind))
+                .collect();
+            Arc::new(Schema::new(fields))
+        }
+        // What cannot be analysed before its parameters have values is described as it was planned.
+        _ => planned,
+    }
+}
+
+fn has_branches(plan: &LogicalPlan) -> bool {
+    let mut found = false;
+    let walked = plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::Union(_));
+        if !found {
+            node.apply_expressions(|expr| {
+                expr.apply(|expr| {
+                    found |= matches!(expr, Expr::Case(_));
+                    Ok(next_of(found))
+                })
+            })?;
+        }
+        Ok(next_of(found))
+    });
+    found || walked.is_err()
+}
+
+fn next_of(found: bool) -> TreeNodeRecursion {
+    match found {
+        true => TreeNodeRecursion::Stop,
+        false => TreeNodeRecursion::Continue,
     }
 }
 
 impl Session {
-    /// The plan to run of `known`, a copy of what is in `planned`, with the values of its parameters, in a time zone. An
-    /// error where it is stopped before it is planned.
+    /// The plan to run for `known`, a copy of the content of `planned`, with the values of its parameters, in a time
+    /// zone. An error where the statement is stopped before it is planned.
     pub(super) async fn asked(
         &self,
         planned: &Mutex<Planned>,
@@ -90,7 +151,8 @@ impl Session {
         let threads = &self.endpoint.threads;
         let optimised =
             stop.or_stopped(async { Ok(threads.run(async move { OptimisedPlan::of(&state, plan) }).await?) });
-        // What cannot be planned without the values may be planned with them, or else that says why not.
+        // A statement that cannot be planned without the values may be planned with them; otherwise planning with them
+        // says why.
         let plan = optimised.await?.ok().flatten().map(Arc::new);
         held(planned).optimised = Optimised::Made {
             zone: zone.into(),

@@ -84,7 +84,7 @@ pub enum PlanToRun {
 /// A query that runs.
 pub struct Running {
     rows: StoppableRows,
-    /// What a cursor left of a batch.
+    /// The rows of a batch that a cursor has not fetched yet.
     rest: Option<RecordBatch>,
     query_audit: QueryAudit,
 }
@@ -120,7 +120,7 @@ impl Running {
         }
     }
 
-    /// What stops the query.
+    /// The handle that stops the query.
     pub fn stop(&self) -> &Stop {
         &self.query_audit.stop
     }
@@ -341,7 +341,7 @@ impl QueryAudit {
         })
     }
 
-    /// What stops the query.
+    /// The handle that stops the query.
     pub fn stop(&self) -> Stop {
         self.stop.clone()
     }

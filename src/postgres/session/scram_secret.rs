@@ -1,6 +1,6 @@
 //! Passwords as the users file holds them: salted and stretched for SCRAM-SHA-256 (RFC 5802), never in the clear.
 //!
-//! Who has such a secret can log in with it, so the file is as private as a password file.
+//! A secret is enough to log in, so the users file is as private as a file of passwords.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,7 +19,7 @@ const KEY_BYTES: usize = 32;
 /// The limit of iterations: more would keep a client busy for seconds.
 const MOST_ITERATIONS: usize = 1_000_000;
 
-/// A text that is no secret.
+/// A text that is not a secret of this form.
 #[derive(Debug, thiserror::Error)]
 #[error("the password is not one that `pragati password` wrote ({SCHEME}$…)")]
 pub struct MalformedSecret;

@@ -64,8 +64,8 @@ impl<'a> SessionValues<'a> {
         variables::show(self.variables, &name.to_lowercase())
     }
 
-    /// What `set_config` gives. A query changes nothing, so the variable has to be one that nothing depends on, or to
-    /// have that value already.
+    /// The value of `set_config`. A query changes no variable, so it must be one without effect, or have that value
+    /// already.
     fn as_is<'v>(&self, name: &str, value: &'v str) -> Result<&'v str, QueryError> {
         let name = name.to_lowercase();
         if ["jit", "application_name"].contains(&name.as_str()) || self.variable(&name)? == value {

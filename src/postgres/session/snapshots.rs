@@ -54,7 +54,7 @@ impl Snapshots {
         self.source.current().catalog().requires_consent()
     }
 
-    /// Whether all that accounts may see can be shown.
+    /// Checks that the tables can be made for what each account may see.
     pub async fn check(&self, accounts: &Accounts) -> Result<(), CatalogError> {
         for visibility in accounts.visibilities() {
             self.newest().seen_with(visibility).await?;

@@ -54,7 +54,7 @@ pub enum Step {
     Begin,
     Commit,
     Rollback,
-    /// Savepoints hold nothing, as nothing is written; after ROLLBACK TO one, the transaction goes on.
+    /// Savepoints are accepted without effect, as nothing is written; after ROLLBACK TO one, the transaction goes on.
     Savepoint(&'static str),
     RollbackToSavepoint,
     Declare {
@@ -108,14 +108,16 @@ pub fn known_form(sql: &str) -> Option<(String, bool)> {
     }
 }
 
-/// FROM before the name of a cursor, where it was left out.
+/// FROM before the name of a cursor, and NEXT before that, where they were left out.
 fn with_from(rest: &str) -> String {
     let rest = rest.trim_end_matches(|letter: char| letter == ';' || letter.is_whitespace());
-    let has_from = rest
-        .split_whitespace()
-        .any(|word| word.eq_ignore_ascii_case("from") || word.eq_ignore_ascii_case("in"));
-    match rest.rsplit_once(char::is_whitespace) {
-        Some((direction, name)) if !has_from => format!("{direction} FROM {name}"),
+    let is_from = |word: &&str| word.eq_ignore_ascii_case("from") || word.eq_ignore_ascii_case("in");
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let from = words.iter().position(is_from);
+    match (rest.rsplit_once(char::is_whitespace), from) {
+        (_, Some(0)) => format!(" NEXT{rest}"),
+        (Some(_), None) if words.len() == 1 => format!(" NEXT FROM{rest}"),
+        (Some((direction, name)), None) => format!("{direction} FROM {name}"),
         _ => rest.to_owned(),
     }
 }
@@ -162,7 +164,7 @@ pub fn step(statement: Statement) -> Result<Step, QueryError> {
             Ok(Step::Deallocate((!is_all).then(|| kept(&name))))
         }
         Statement::Discard { object_type } => Ok(Step::Discard(discarded(object_type))),
-        // Nobody can listen, so there is nothing to end.
+        // LISTEN is refused, so there is nothing to end.
         Statement::UNLISTEN { .. } => Ok(Step::Nothing("UNLISTEN")),
         Statement::Copy { .. } => copy(statement),
         Statement::Prepare { .. } => prepare(statement),
@@ -324,7 +326,7 @@ fn written_by(body: &SetExpr) -> Option<String> {
         | SetExpr::Update(statement)
         | SetExpr::Delete(statement)
         | SetExpr::Merge(statement) => Some(word(statement)),
-        // Its parts are visited by themselves.
+        // Inner queries are visited separately.
         SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => None,
     }
 }
@@ -478,6 +480,8 @@ mod tests {
             "move forward 3 c",
             "fetch 5 \"c\";",
             "fetch all in c",
+            "fetch c",
+            "MOVE FROM c;",
             "select 1",
         ]
         .map(|sql| known_form(sql).map(|(form, is_counted)| format!("{form} {is_counted}")));
@@ -490,6 +494,8 @@ mod tests {
                 "FETCH forward 3 FROM c true",
                 "FETCH 5 FROM \"c\" false",
                 "FETCH all in c false",
+                "FETCH NEXT FROM c false",
+                "FETCH NEXT FROM c true",
                 ""
             ]
         );

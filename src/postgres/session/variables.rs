@@ -143,7 +143,7 @@ fn known(name: &str) -> Result<&'static Variable, QueryError> {
         .ok_or_else(|| QueryError::Variable(name.to_owned()))
 }
 
-/// Refuses what is no variable of clients.
+/// Refuses names that are not variables of clients.
 pub fn check(name: &str) -> Result<(), QueryError> {
     known(name).map(|_| ())
 }
@@ -209,17 +209,17 @@ pub fn reset_named(
         .collect())
 }
 
-/// What a transaction changes of the variables, to be undone at its end.
+/// The values of variables before a transaction changed them, by which the changes are undone at its end.
 #[derive(Debug)]
 pub struct Changes {
-    /// All of them, as they were at its start.
+    /// All variables, as they were at the start of the transaction.
     before: HashMap<String, String>,
-    /// Those that SET LOCAL changed, as they were before the first one.
+    /// Variables that SET LOCAL changed, as they were before the first SET LOCAL.
     before_local: BTreeMap<&'static str, Option<String>>,
 }
 
 impl Changes {
-    /// Of a transaction that begins.
+    /// For a transaction that begins.
     pub fn new(kept: &HashMap<String, String>) -> Self {
         Self {
             before: kept.clone(),
@@ -227,7 +227,7 @@ impl Changes {
         }
     }
 
-    /// SET is about to change a variable, or SET LOCAL.
+    /// Notes the value of a variable before SET, or SET LOCAL, changes it.
     pub fn note(&mut self, kept: &HashMap<String, String>, name: &str, is_local: bool) -> Result<(), QueryError> {
         let name = known(name)?.name;
         if is_local {
@@ -239,11 +239,11 @@ impl Changes {
         Ok(())
     }
 
-    /// Undoes SET LOCAL, and all other changes too where the transaction is undone. Returns what to report to the
+    /// Undoes SET LOCAL, and where the transaction is rolled back, all other changes too. Returns what to report to the
     /// client.
     pub fn end(self, kept: &mut HashMap<String, String>, is_undone: bool) -> Vec<(String, String)> {
         let goes_back = |variable: &&Variable| is_undone || self.before_local.contains_key(variable.name);
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for variable in VARIABLES.iter().filter(goes_back) {
             let before = match is_undone {
                 true => self.before.get(variable.name),
@@ -255,12 +255,12 @@ impl Changes {
             match before {
                 Some(value) => {
                     kept.insert(variable.name.to_owned(), value.clone());
-                    told.extend(variable.reported.map(|name| (name.to_owned(), value.clone())));
+                    reported.extend(variable.reported.map(|name| (name.to_owned(), value.clone())));
                 }
-                None => told.extend(reset(kept, variable)),
+                None => reported.extend(reset(kept, variable)),
             }
         }
-        told
+        reported
     }
 }
 
@@ -300,7 +300,7 @@ pub fn statement_timeout(kept: &HashMap<String, String>) -> Option<Duration> {
 
 /// The parameters that are reported to a client when it connects (ParameterStatus).
 pub fn at_start(user: &str, kept: &HashMap<String, String>) -> HashMap<String, String> {
-    let mut told: HashMap<String, String> = VARIABLES
+    let mut reported: HashMap<String, String> = VARIABLES
         .iter()
         .filter_map(|variable| {
             let value = kept.get(variable.name).map_or(variable.start, String::as_str);
@@ -316,11 +316,11 @@ pub fn at_start(user: &str, kept: &HashMap<String, String>) -> HashMap<String, S
         "default_transaction_read_only",
     ] {
         if let Some(value) = setting(name) {
-            told.insert(name.to_owned(), value.to_owned());
+            reported.insert(name.to_owned(), value.to_owned());
         }
     }
-    told.insert("session_authorization".to_owned(), user.to_owned());
-    told
+    reported.insert("session_authorization".to_owned(), user.to_owned());
+    reported
 }
 
 /// The variables of a client's `options`: `-c name=value`, `-cname=value` or `--name=value`.
@@ -401,8 +401,8 @@ mod tests {
             change(&mut changes, &mut kept, "statement_timeout", "5s", true);
             change(&mut changes, &mut kept, "statement_timeout", "9s", false);
             assert_eq!(value(&kept, "timezone"), "Europe/Paris");
-            let told = changes.end(&mut kept, is_undone);
-            assert_eq!(told, [("TimeZone".to_owned(), "UTC".to_owned())]);
+            let reported = changes.end(&mut kept, is_undone);
+            assert_eq!(reported, [("TimeZone".to_owned(), "UTC".to_owned())]);
             assert_eq!(value(&kept, "timezone"), "UTC");
             assert_eq!(value(&kept, "jit"), if is_undone { "on" } else { "off" });
             assert_eq!(value(&kept, "statement_timeout"), if is_undone { "0" } else { "9s" });

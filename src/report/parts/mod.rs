@@ -29,8 +29,8 @@ use facts::PartFacts;
 
 /// The most files of one report.
 pub const MOST_PARTS: usize = 2_000;
-/// The most sheets of one workbook beside the one that lists them: each keeps a temporary file open until the workbook
-/// is complete.
+/// The most sheets of one workbook, without the one that lists the others: each keeps a temporary file open until the
+/// workbook is complete.
 pub const MOST_SHEETS: usize = 500;
 
 /// What the rows are divided by.
@@ -45,7 +45,7 @@ pub enum PartsBy {
 /// How parts are made.
 #[derive(Debug, Clone)]
 pub struct PartsOptions {
-    /// What makes a part.
+    /// What the rows are divided by.
     pub by: PartsBy,
     /// Whether each row begins with its batch, because the rows are of several; false where each part is a batch.
     pub has_batch_column: bool,

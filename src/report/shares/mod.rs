@@ -2,16 +2,18 @@
 //!
 //! An exchange partitions the enrolments, progress and batches by the number of their part, so that one task gets all
 //! rows of a part. The task assembles its parts as a single process does ([`crate::details`]), so the rows and the
-//! files made of them are the same. Users are not exchanged: every task reads the whole export itself.
+//! files made of them are the same: a node over the exchanges does it (`node`), in the plan of the report query. Users
+//! are not exchanged: every task reads the whole export itself.
 
+mod codec;
+mod node;
 mod part_number;
-mod rows_to_come;
 mod tables;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::catalog::MemTable;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result as EngineResult, ScalarValue};
 use datafusion::dataframe::DataFrame;
@@ -22,60 +24,44 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{ExecutionPlan, Partitioning};
 use datafusion::prelude::{col, lit};
-use tokio::sync::OnceCell;
 
+pub use codec::ExchangedDetailsNode;
 pub use part_number::part_number;
-pub use rows_to_come::{RowsToCome, RowsToComeNode};
 
 use super::all::{ALL_REPORTS, ReportGroup};
 use super::error::ReportError;
 use super::memory_groups;
 use crate::catalog::Catalog;
-pub use crate::details::{AllUsers, Bounds, TablePlan};
 use crate::details::{
-    Batches, DetailsPlace, Scope, USER_TABLES, assemble, batches_in_parts, columns_of, details_schema, listed_batches,
-    user_columns,
+    AllUsers, Bounds, DetailsPlace, TablePlan, USER_TABLES, batches_in_parts, columns_of, details_schema, user_columns,
 };
 use crate::engine::EngineError;
 use crate::engine::cluster::remote_plan;
-use rows_to_come::TableToCome;
+use node::ExchangedDetailsExec;
 use tables::TaskTables;
 
 /// The column of exchanged rows with the number of their part.
 const PART: &str = "part";
 /// The tables that are exchanged; a task reads one partition of each.
-pub const EXCHANGED: [&str; 3] = ["enrolments", "course_progress", "distinct_batches"];
+const EXCHANGED: [&str; 3] = ["enrolments", "course_progress", "distinct_batches"];
 
 /// The distributed work.
 pub struct SharedOut {
-    /// The plans of [`EXCHANGED`], all partitioned by part: a part is in one partition.
-    pub exchanged: [Arc<dyn ExecutionPlan>; 3],
-    /// What each task does with its rows.
-    pub recipe: Recipe,
+    /// The plan of the report rows, over the exchanges of the tables that they are assembled from.
+    pub reports: Arc<dyn ExecutionPlan>,
+    /// The number of sections of all parts.
+    pub section_count: usize,
 }
 
 /// What a task needs for its parts, beside the exchanged rows.
 #[derive(Debug, Clone)]
-pub struct Recipe {
+struct Recipe {
     /// The tables that every task reads whole.
-    pub tables: Vec<TablePlan>,
-    /// The plan of the report rows over [`RowsToCome`].
-    pub reports: Arc<dyn ExecutionPlan>,
+    tables: Vec<TablePlan>,
     /// The bounds of the parts.
-    pub bounds: Arc<Bounds>,
+    bounds: Arc<Bounds>,
     /// The estimated bytes of memory for the details of users.
-    pub details_bytes: usize,
-}
-
-/// The resources of a task.
-#[derive(Clone)]
-pub struct Workplace {
-    /// The engine's resources: memory pool, temporary files, settings.
-    pub context: Arc<TaskContext>,
-    /// Folder of temporary files.
-    pub folder: PathBuf,
-    /// All users, read once for all partitions of a task.
-    pub all_users: Arc<OnceCell<AllUsers>>,
+    details_bytes: usize,
 }
 
 /// Plans the reports of all batches in `partitions` partitions.
@@ -105,13 +91,14 @@ pub async fn share_out(catalog: &Catalog, partitions: usize) -> Result<SharedOut
             });
         }
     }
+    let section_count = bounds.section_count();
     let recipe = Recipe {
         tables,
-        reports: reports_to_come(catalog).await?,
         bounds: Arc::new(bounds),
         details_bytes: memory_groups::bytes_of_details(catalog),
     };
-    Ok(SharedOut { exchanged, recipe })
+    let reports = reports_over(catalog, exchanged, Arc::new(recipe)).await?;
+    Ok(SharedOut { reports, section_count })
 }
 
 /// The rows of a table with the number of their part, exchanged by it.
@@ -142,14 +129,40 @@ async fn columns_of_table(catalog: &Catalog, table: &str, columns: &[&str]) -> R
     Ok(rows.map_err(EngineError::running(format!("rows of {table}")))?)
 }
 
-/// The plan of the report rows over details that a task will assemble.
-async fn reports_to_come(catalog: &Catalog) -> Result<Arc<dyn ExecutionPlan>, ReportError> {
-    let to_come = Arc::new(TableToCome::new(details_schema()));
+/// The plan of the report rows over the details that tasks assemble from exchanged rows.
+///
+/// It is planned over an empty table, which the node then takes the place of: the optimizer removes exchanges that no
+/// operator asks for, and knows nothing of parts.
+async fn reports_over(
+    catalog: &Catalog,
+    exchanged: [Arc<dyn ExecutionPlan>; 3],
+    recipe: Arc<Recipe>,
+) -> Result<Arc<dyn ExecutionPlan>, ReportError> {
+    let failed = || EngineError::running(ALL_REPORTS);
+    let empty = MemTable::try_new(details_schema(), vec![Vec::new()]).map_err(failed())?;
     let rows = catalog
-        .query_over("reports/course_progress_report", "enrolment_details", to_come)
+        .query_over("reports/course_progress_report", "enrolment_details", Arc::new(empty))
         .await?;
-    let plan = rows.create_physical_plan().await;
-    Ok(plan.map_err(EngineError::running(ALL_REPORTS))?)
+    let plan = rows.create_physical_plan().await.map_err(failed())?;
+    let plan = plan.transform_up(|node| {
+        if !node.children().is_empty() {
+            return Ok(Transformed::no(node));
+        }
+        let (schema, all) = (node.schema(), details_schema());
+        let columns = schema.fields().iter().map(|field| all.index_of(field.name()));
+        let columns = columns.collect::<Result<Vec<usize>, _>>()?;
+        let details = ExchangedDetailsExec::try_new(exchanged.clone(), Arc::clone(&recipe), columns, None)?;
+        Ok(Transformed::yes(Arc::new(details)))
+    });
+    Ok(plan.data().map_err(failed())?)
+}
+
+/// The node that assembles the details of a plan of [`share_out`].
+fn details_of(reports: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+    match reports.is::<ExchangedDetailsExec>() {
+        true => Some(Arc::clone(reports)),
+        false => reports.children().into_iter().find_map(details_of),
+    }
 }
 
 /// The plan of the report rows over the details that a task has assembled.
@@ -157,10 +170,10 @@ fn over_details(
     reports: Arc<dyn ExecutionPlan>,
     details: Vec<Arc<dyn PartitionStream>>,
 ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-    let replaced = reports.transform_up(|node| match node.downcast_ref::<RowsToCome>() {
+    let replaced = reports.transform_up(|node| match node.downcast_ref::<ExchangedDetailsExec>() {
         None => Ok(Transformed::no(node)),
-        Some(to_come) => {
-            let (schema, columns) = (details_schema(), Some(&to_come.columns));
+        Some(exchanged) => {
+            let (schema, columns) = (details_schema(), Some(&exchanged.columns));
             let rows = StreamingTableExec::try_new(schema, details.clone(), columns, [], false, None)?;
             Ok(Transformed::yes(Arc::new(rows)))
         }
@@ -168,35 +181,26 @@ fn over_details(
     replaced.data()
 }
 
-impl Recipe {
-    /// Assembles the parts of one partition from the exchanged rows of the same partition.
-    ///
-    /// # Errors
-    /// The exchanged rows or the users cannot be read, or the memory limit does not suffice.
-    pub async fn share(
-        &self,
-        exchanged: &[Arc<dyn ExecutionPlan>; 3],
-        partition: usize,
-        workplace: &Workplace,
-    ) -> Result<ReportGroup, ReportError> {
-        let tables = TaskTables::new(self, exchanged, partition, workplace)?;
-        let all_users = workplace
-            .all_users
-            .get_or_try_init(|| self.all_users(&tables, &workplace.context))
-            .await?;
-        let listed = listed_batches(&tables, Scope::Everything).await?;
-        let batches = Batches::within(listed, Arc::clone(&self.bounds));
-        let parts = 0..batches.part_count();
-        let assembly = assemble(&tables, Scope::Everything, all_users, batches, parts).await?;
-        let reports = over_details(Arc::clone(&self.reports), assembly.details());
-        let reports = reports.map_err(EngineError::running(ALL_REPORTS))?;
-        Ok(ReportGroup::over(
-            assembly.into(),
-            reports,
-            Arc::clone(&workplace.context),
-        ))
-    }
+/// The reports of one partition of a plan of [`share_out`]. Its parts are assembled here rather than by running the plan,
+/// because a run takes their fingerprints before it reads rows, and chooses sections.
+///
+/// # Errors
+/// The exchanged rows or the users cannot be read, or the memory limit does not suffice.
+pub async fn share(
+    reports: &Arc<dyn ExecutionPlan>,
+    partition: usize,
+    context: &Arc<TaskContext>,
+) -> Result<ReportGroup, ReportError> {
+    let node = details_of(reports).ok_or(EngineError::Lost("plan of the details"))?;
+    let details = node.downcast_ref::<ExchangedDetailsExec>();
+    let details = details.ok_or(EngineError::Lost("plan of the details"))?;
+    let assembly = details.assemble(partition, context).await?;
+    let rows = over_details(Arc::clone(reports), assembly.details());
+    let rows = rows.map_err(EngineError::running(ALL_REPORTS))?;
+    Ok(ReportGroup::over(assembly.into(), rows, Arc::clone(context)))
+}
 
+impl Recipe {
     async fn all_users(&self, tables: &TaskTables<'_>, context: &TaskContext) -> Result<AllUsers, ReportError> {
         let all_users = AllUsers::read(tables).await?;
         Ok(all_users.with_details_in(self.details_place(context)))

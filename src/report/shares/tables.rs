@@ -10,7 +10,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::super::error::ReportError;
-use super::{EXCHANGED, Recipe, Workplace};
+use super::{EXCHANGED, Recipe};
 use crate::details::{DetailsError, Scope, TablePlan, Tables};
 use crate::engine::EngineError;
 
@@ -27,9 +27,9 @@ impl<'a> TaskTables<'a> {
         recipe: &'a Recipe,
         exchanged: &[Arc<dyn ExecutionPlan>; 3],
         partition: usize,
-        workplace: &Workplace,
+        context: &Arc<TaskContext>,
+        folder: PathBuf,
     ) -> Result<Self, ReportError> {
-        let context = &workplace.context;
         let streams = EXCHANGED.into_iter().zip(exchanged).map(|(table, rows)| {
             let rows = rows.execute(partition, Arc::clone(context));
             let rows = rows.map_err(EngineError::running(format!("rows of {table}")))?;
@@ -39,7 +39,7 @@ impl<'a> TaskTables<'a> {
             whole: &recipe.tables,
             exchanged: Mutex::new(streams.collect::<Result<_, _>>()?),
             context: Arc::clone(context),
-            folder: workplace.folder.clone(),
+            folder,
         })
     }
 }

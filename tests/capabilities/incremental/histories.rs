@@ -1,7 +1,7 @@
 //! Random histories of days: what an incremental night publishes is what a full one does, byte for byte.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, Days, NaiveDate};
@@ -13,7 +13,8 @@ use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
 use super::exports::{Change, Day, any_change};
-use crate::support::files_below;
+use crate::prepared::{copy_folder, prepared};
+use crate::support::{files_below, tests_made};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
@@ -55,14 +56,32 @@ fn published(day: &Path, manifest: Manifest) -> (BTreeMap<String, Vec<u8>>, Mani
     (files, manifest)
 }
 
+/// Where the exports of a history and its output are.
+fn places(folder: &Path) -> (PathBuf, PathBuf) {
+    (folder.join("exports"), folder.join("out"))
+}
+
+/// Begins a history with the exports of the first day and the output of its night, which are the same in all of them.
+fn begin(history: &Path, date: NaiveDate) {
+    let make = |folder: &Path| {
+        let ((exports, out), day) = (places(folder), Day::first());
+        day.write(&exports, date);
+        run(&day.config(&exports), &out);
+        true
+    };
+    let copied = prepared("first-day-of-histories", &tests_made(), make, |folder| {
+        copy_folder(folder, history);
+    });
+    copied.expect("a first day");
+}
+
 /// Runs a night for each day; the last one incrementally, and then as a full one.
 fn compare(history: &[Vec<Change>]) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().expect("a folder");
-    let (exports, out) = (folder.path().join("exports"), folder.path().join("out"));
+    let (exports, out) = places(folder.path());
     let mut date = NaiveDate::from_ymd_opt(2026, 11, 1).expect("a day");
     let mut day = Day::first();
-    day.write(&exports, date);
-    run(&day.config(&exports), &out);
+    begin(folder.path(), date);
     for (number, changes) in history.iter().enumerate() {
         date = date + Days::new(1);
         let before = day.clone();

@@ -1,7 +1,9 @@
 //! Arrays as PostgreSQL has them: written as text, compared with ANY and ALL, and measured.
 
 mod functions;
+mod of_queries;
 mod quantified;
+mod subscripts;
 mod text;
 
 use datafusion::prelude::SessionContext;
@@ -10,7 +12,10 @@ use datafusion::sql::sqlparser::ast::Statement;
 use super::DialectError;
 use super::function::Function;
 
+pub use functions::ONLY_VALUE;
+pub use of_queries::aggregate;
 pub use quantified::{EQUAL_TO_ANY, is_quantified};
+pub use subscripts::count_from_one;
 pub use text::{ARRAY_OF, ARRAY_OF_IDS, element_of, elements, is_list, list_of, written};
 
 /// Rewrites casts to arrays, and comparisons with arrays, to PostgreSQL's meaning.

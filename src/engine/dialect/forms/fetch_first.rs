@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 
 use datafusion::common::{DataFusionError, Result, not_impl_err, plan_err};
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Distinct, Expr, Fetch, Function, FunctionArgumentList, FunctionArguments, Ident, LimitClause,
-    ObjectName, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, Value, VisitorMut, WindowSpec,
-    WindowType,
+    BinaryOperator, Distinct, Expr, Fetch, Function, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem,
+    SetExpr, Statement, Value, VisitorMut, WindowSpec, WindowType,
 };
 
+use super::super::syntax::{function, operation};
 use crate::engine::dialect::walk::walk_mut;
 
 /// Rewrites FETCH FIRST in all queries of a statement.
@@ -48,7 +48,7 @@ fn put(query: &mut Query, fetch: Fetch) -> Result<()> {
                 Some(_) => return plan_err!("LIMIT and FETCH FIRST cannot both be given"),
             };
             let last = match skipped {
-                Some(skipped) => binary(skipped, BinaryOperator::Plus, rows),
+                Some(skipped) => operation(skipped, BinaryOperator::Plus, rows),
                 None => rows,
             };
             with_ties(query, last)
@@ -93,7 +93,11 @@ fn with_ties(query: &mut Query, last: Expr) -> Result<()> {
             ..by
         })
         .collect();
-    select.qualify = Some(binary(rank(order), BinaryOperator::LtEq, Expr::Nested(Box::new(last))));
+    select.qualify = Some(operation(
+        rank(order),
+        BinaryOperator::LtEq,
+        Expr::Nested(Box::new(last)),
+    ));
     Ok(())
 }
 
@@ -123,32 +127,14 @@ fn meant(by: Expr, select: &Select) -> Expr {
 /// `rank() OVER (ORDER BY …)`
 fn rank(order_by: Vec<OrderByExpr>) -> Expr {
     Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new("rank")]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: Vec::new(),
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
         over: Some(WindowType::WindowSpec(WindowSpec {
             window_name: None,
             partition_by: Vec::new(),
             order_by,
             window_frame: None,
         })),
-        within_group: Vec::new(),
+        ..function("rank", Vec::new(), Vec::new())
     })
-}
-
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp {
-        left: Box::new(left),
-        op,
-        right: Box::new(right),
-    }
 }
 
 fn number(number: &str) -> Expr {

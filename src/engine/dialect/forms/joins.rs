@@ -25,7 +25,7 @@ use datafusion::sql::sqlparser::ast::{
     TableWithJoins, Value, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
 };
 
-use super::super::syntax::{call, kept, literal};
+use super::super::syntax::{call, kept, literal, operation};
 use super::whole_rows::whole_rows;
 use crate::engine::dialect::walk::{walk, walk_mut};
 
@@ -160,7 +160,7 @@ impl TableColumns {
         match (with, self.of_catalog.get(&reference)) {
             (Some(with), None) => with.clone(),
             (None, Some(columns)) => Some(columns.clone()),
-            // Either, depending on the place.
+            // A name that is both a table of WITH and a table of the catalog: which one is meant depends on the place.
             _ => None,
         }
     }
@@ -456,14 +456,6 @@ fn one_name(name: &ObjectName) -> Option<Ident> {
     match name.0.as_slice() {
         [part] => part.as_ident().cloned(),
         _ => None,
-    }
-}
-
-fn operation(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp {
-        left: Box::new(left),
-        op,
-        right: Box::new(right),
     }
 }
 

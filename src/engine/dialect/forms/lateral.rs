@@ -198,7 +198,7 @@ fn taken_out(filter: &Filter) -> Result<Option<Carried>> {
 }
 
 /// The inner and the outer side of an equality.
-fn sides(condition: &Expr) -> Option<(Expr, Expr)> {
+pub fn sides(condition: &Expr) -> Option<(Expr, Expr)> {
     let Expr::BinaryExpr(BinaryExpr {
         left,
         op: Operator::Eq,

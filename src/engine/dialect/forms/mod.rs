@@ -4,11 +4,15 @@
 //! `unnested_items`), and [`as_read`] those that the parser does not know (`tables`, `trims`). Whole-row values and
 //! joins by column names are rewritten when a statement is planned, because that needs the tables ([`plan`]). The
 //! others are planned here: arrays of a row as rows of FROM (`unnest`), the first rows for each row of another table
-//! (`lateral`), and subqueries in the list of columns (`subqueries`).
+//! (`lateral`), values computed of each row (`lateral_values`), IN, ANY and ALL of subqueries (`memberships`), and
+//! subqueries that are values (`subqueries`, with `key_columns`).
 
 mod fetch_first;
 mod joins;
+mod key_columns;
 mod lateral;
+mod lateral_values;
+mod memberships;
 mod names;
 mod subqueries;
 mod tables;
@@ -47,6 +51,8 @@ pub fn planned(state: SessionStateBuilder) -> SessionStateBuilder {
         .with_relation_planners(vec![Arc::new(unnest::UnnestInFrom)])
         .with_analyzer_rule(Arc::new(unnest::UnnestOfEachRow))
         .with_analyzer_rule(Arc::new(lateral::FirstOfEachRow))
+        .with_analyzer_rule(Arc::new(lateral_values::ValuesOfEachRow))
+        .with_analyzer_rule(Arc::new(memberships::Memberships))
         .with_analyzer_rule(Arc::new(subqueries::SubqueriesAsValues))
 }
 

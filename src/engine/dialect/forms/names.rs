@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ArrayElemTypeDef, DataType, Expr, Ident, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    VisitorMut,
+    AccessExpr, ArrayElemTypeDef, DataType, Expr, Ident, Statement, TableAlias, TableFactor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+use super::super::syntax::name_column;
 use crate::engine::dialect::walk::walk_mut;
 
 /// The function whose result column is named after it or its alias.
@@ -40,12 +40,7 @@ impl VisitorMut for NameRewriter {
                 columns: Vec::new(),
                 at: None,
             });
-            if alias.columns.is_empty() {
-                alias.columns.push(TableAliasColumnDef {
-                    name: alias.name.clone(),
-                    data_type: None,
-                });
-            }
+            name_column(alias);
         }
         ControlFlow::Continue(())
     }

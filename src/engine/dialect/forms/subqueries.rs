@@ -1,8 +1,9 @@
-//! Subqueries that the engine plans only in conditions, or not at all: EXISTS in a SELECT list, and the first value
-//! that belongs to an outer row (`(SELECT … WHERE e.a = o.a ORDER BY … LIMIT 1)`).
+//! Subqueries that the engine plans only in conditions, or not at all: EXISTS in a SELECT list, the first value that
+//! belongs to an outer row (`(SELECT … WHERE e.a = o.a ORDER BY … LIMIT 1)`), and the only one (`(SELECT … WHERE e.id =
+//! o.id)`).
 //!
-//! Both become aggregates over the rows that belong to the outer row, which the engine plans as joins: whether there
-//! are any, and the first value in the order.
+//! All become aggregates over the rows that belong to the outer row, which the engine plans as joins: whether there are
+//! any, the first value in the order, and all values, of which there must be no second where they are used.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions_aggregate::array_agg::array_agg;
 use datafusion::functions_aggregate::count::count;
 use datafusion::functions_aggregate::first_last::first_value;
 use datafusion::logical_expr::expr::Exists;
@@ -17,6 +19,9 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::{Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, SortExpr, lit, not};
 use datafusion::optimizer::AnalyzerRule;
+
+use super::key_columns::with_key_columns;
+use crate::engine::dialect::arrays::ONLY_VALUE;
 
 /// Rewrites the subqueries to aggregates.
 #[derive(Debug)]
@@ -40,10 +45,15 @@ fn in_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         let name = names.save(&expr);
         let put = expr.transform_up(|expr| match expr {
             Expr::Exists(exists) if is_list => Ok(Transformed::yes(is_any(exists)?)),
-            Expr::ScalarSubquery(subquery) => match first(&subquery)? {
-                Some(first) => Ok(Transformed::yes(Expr::ScalarSubquery(first))),
-                None => Ok(Transformed::no(Expr::ScalarSubquery(subquery))),
-            },
+            Expr::ScalarSubquery(subquery) => {
+                let (subquery, is_changed) = with_key_columns(subquery)?;
+                let made = match first(&subquery)? {
+                    Some(first) => Some(Expr::ScalarSubquery(first)),
+                    None => only(&subquery)?,
+                };
+                let made = made.map(Transformed::yes);
+                Ok(made.unwrap_or_else(|| Transformed::new_transformed(Expr::ScalarSubquery(subquery), is_changed)))
+            }
             expr => Ok(Transformed::no(expr)),
         })?;
         Ok(put.update_data(|expr| name.restore(expr)))
@@ -128,6 +138,26 @@ fn first(subquery: &Subquery) -> Result<Option<Subquery>> {
     }))
 }
 
+/// A value of the rows that belong to an outer row, of which there may be one: `only_value((SELECT array_agg(value)
+/// …))`. `None` where the subquery has one row by its form.
+fn only(subquery: &Subquery) -> Result<Option<Expr>> {
+    let plan = subquery.subquery.as_ref();
+    let has_one_row = plan.max_rows().is_some_and(|rows| rows <= 1);
+    if subquery.outer_ref_columns.is_empty() || has_one_row || plan.schema().fields().len() != 1 {
+        return Ok(None);
+    }
+    let value = Expr::Column(plan.schema().columns().remove(0));
+    let values = LogicalPlanBuilder::from(plan.clone())
+        .aggregate(Vec::<Expr>::new(), [array_agg(value)])?
+        .build()?;
+    let values = Expr::ScalarSubquery(Subquery {
+        subquery: Arc::new(values),
+        outer_ref_columns: subquery.outer_ref_columns.clone(),
+        spans: subquery.spans.clone(),
+    });
+    Ok(Some(ONLY_VALUE.udf(Vec::new()).call(vec![values])))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tried::rows;
@@ -185,5 +215,32 @@ mod tests {
         ] {
             assert_eq!(rows(sql).await.expect(sql), expected, "{sql}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_subquery_of_one_row_is_its_value() {
+        for (sql, expected) in [
+            (
+                "select batch, (select name from learners l where l.batch = b.batch and score = 2) from batches b \
+                 order by 1",
+                vec!["a cy", "b", "c", "d"],
+            ),
+            (
+                "select name from learners l where score > (select max(score) from learners x where x.batch = l.batch) - 1 \
+                 and batch = (select b.batch from batches b where b.batch = l.batch) order by 1",
+                vec!["ann", "di", "fy"],
+            ),
+        ] {
+            assert_eq!(rows(sql).await.expect(sql), expected, "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_second_value_is_an_error_where_it_is_used() {
+        let names = "(select name from learners l where l.batch = b.batch)";
+        let used = rows(&format!("select {names} from batches b")).await;
+        assert!(used.is_err());
+        let other = rows(&format!("select batch, {names} from batches b where batch = 'd'")).await;
+        assert_eq!(other.expect("rows"), ["d"]);
     }
 }

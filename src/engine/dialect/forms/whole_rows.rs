@@ -292,7 +292,7 @@ impl<L: FnMut(&mut Expr)> VisitorMut for ExprVisitor<L> {
     }
 }
 
-/// Whether it is `t.a` with something of `a` after it.
+/// Whether an expression is a part of a column of the table, such as `t.a[1]`.
 fn is_column_with_table(expr: &Expr) -> bool {
     match expr {
         Expr::CompoundFieldAccess { root, access_chain } => {

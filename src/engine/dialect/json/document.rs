@@ -141,7 +141,7 @@ impl<'a> Json<'a> {
         Ok(())
     }
 
-    /// Whether two documents are the same: numbers of one value are, and so are keys in another order.
+    /// Whether two documents are equal: numbers are compared by value, and objects whatever the order of their keys.
     pub fn is_same(&self, other: &Self) -> bool {
         match (&self.value, &other.value) {
             (Value::Number, Value::Number) => match (numeric(self.raw), numeric(other.raw)) {

@@ -7,6 +7,7 @@ mod aggregates;
 mod build;
 mod document;
 mod error;
+mod literals;
 mod operators;
 mod parts;
 mod rows;
@@ -34,8 +35,9 @@ pub fn of_session() -> impl Iterator<Item = FunctionOfSession> {
     build::ALL.into_iter()
 }
 
-/// Rewrites aggregates and functions that return rows to forms that the engine plans.
+/// Rewrites aggregates, functions that return rows, and texts that are documents, to forms that the engine plans.
 pub fn rewrite(statement: &mut Statement) {
     rows::in_from(statement);
+    literals::of_documents(statement);
     aggregates::rewrite(statement);
 }

@@ -71,7 +71,7 @@ pub fn operation(raw: &RawBinaryExpr, left: &DataType, right: &DataType) -> Resu
             arguments,
             is_negated: raw.op == BinaryOperator::NotEq,
         })),
-        // Beside a text, a document is its text.
+        // A document that is concatenated with a text counts as its own text.
         None if raw.op == BinaryOperator::StringConcat && (is_text(left) || is_text(right)) => Ok(None),
         None => no_operator(&raw.op, left, right),
     }

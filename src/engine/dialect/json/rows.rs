@@ -1,5 +1,5 @@
-//! `FROM json_array_elements(…)` and its like: the arrays of their elements, whose rows `unnest` gives in a column of
-//! PostgreSQL's name.
+//! `FROM json_array_elements(…)` and its like, also those of texts: the arrays of their elements, whose rows `unnest`
+//! gives in a column of PostgreSQL's name.
 
 use std::ops::ControlFlow;
 
@@ -13,13 +13,16 @@ use crate::engine::dialect::syntax::{call, plain};
 use crate::engine::dialect::walk::walk_mut;
 
 /// The function, what gives its rows as an array, and the name of its column, where that is not the function's.
-const ROWS: [(&str, &str, Option<&str>); 6] = [
+const ROWS: [(&str, &str, Option<&str>); 9] = [
     ("json_array_elements", ELEMENTS[0], Some("value")),
     ("jsonb_array_elements", ELEMENTS[1], Some("value")),
     ("json_array_elements_text", ELEMENT_TEXTS[0], Some("value")),
     ("jsonb_array_elements_text", ELEMENT_TEXTS[1], Some("value")),
     ("json_object_keys", KEYS[0], None),
     ("jsonb_object_keys", KEYS[1], None),
+    ("string_to_table", "string_to_array", None),
+    ("regexp_split_to_table", "regexp_split_to_array", None),
+    ("regexp_matches", "regexp_matches", None),
 ];
 
 /// Rewrites the functions in FROM as arrays that are unnested.
@@ -59,12 +62,13 @@ fn unnested(table: &TableFactor) -> Option<TableFactor> {
         _ => return None,
     };
     let (function, array, column) = known(name)?;
-    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(document))] = arguments.as_slice() else {
-        return None;
-    };
+    let arguments = arguments.iter().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => Some(argument.clone()),
+        _ => None,
+    });
     Some(TableFactor::UNNEST {
         alias: Some(named(alias.as_ref(), function, column)),
-        array_exprs: vec![call(array, vec![document.clone()])],
+        array_exprs: vec![call(array, arguments.collect::<Option<Vec<_>>>()?)],
         with_offset: false,
         with_offset_alias: None,
         with_ordinality,
@@ -110,6 +114,14 @@ mod tests {
                 "UNNEST(jsonb_element_texts(a)) AS jsonb_array_elements_text (value)",
             ),
             ("json_object_keys(a) AS k", "UNNEST(json_keys(a)) AS k"),
+            (
+                "regexp_split_to_table(a, ' ') WITH ORDINALITY AS t (word, place)",
+                "UNNEST(regexp_split_to_array(a, ' ')) WITH ORDINALITY AS t (word, place)",
+            ),
+            (
+                "string_to_table(a, ',')",
+                "UNNEST(string_to_array(a, ',')) AS string_to_table",
+            ),
             ("other(a) AS k", "other(a) AS k"),
         ] {
             let sql = format!("SELECT * FROM {from}");

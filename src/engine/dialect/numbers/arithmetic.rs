@@ -6,14 +6,15 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::compute::{cast, try_binary};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::ColumnarValue;
 
+use super::casts::rounded_to_reals;
 use super::columns::{Numbers, of_numerics};
 use super::numeric as decimal;
-use super::numeric::{DIGITS, QUOTIENT, is_numeric, out_of_range, scale_of};
+use super::numeric::{DIGITS, QUOTIENT, float_overflow, is_numeric, out_of_range, scale_of};
 use crate::engine::dialect::function::{Function, FunctionOfValues, no_function};
 use crate::engine::dialect::type_names::of_arrow;
 
@@ -185,20 +186,7 @@ fn of_floats(operation: Operation, left: &ArrayRef, right: &ArrayRef) -> Result<
 
 /// Computing with 53 bits and rounding to the 24 of a `real` gives the same result as computing with 24.
 fn of_reals(operation: Operation, left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
-    let wide = of_floats(operation, left, right)?;
-    let made: PrimitiveArray<Float32Type> = wide.try_unary(|wide| {
-        // Rounded, and checked for what is too large.
-        let made = wide as f32;
-        match made.is_infinite() && wide.is_finite() {
-            true => Err(overflow()),
-            false => Ok(made),
-        }
-    })?;
-    Ok(Arc::new(made))
-}
-
-fn overflow() -> ArrowError {
-    ArrowError::ArithmeticOverflow("value out of range: overflow".to_owned())
+    Ok(Arc::new(rounded_to_reals(&of_floats(operation, left, right)?)?))
 }
 
 // A divisor is compared with zero, which floating point numbers have exactly.
@@ -215,7 +203,7 @@ fn of_two(operation: Operation, left: f64, right: f64) -> Result<f64, ArrowError
         Operation::Rest => left % right,
     };
     if made.is_infinite() && left.is_finite() && right.is_finite() {
-        return Err(overflow());
+        return Err(float_overflow());
     }
     let can_vanish = match operation {
         Operation::Multiply => left != 0.0 && right != 0.0,

@@ -14,7 +14,7 @@ use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 
 use super::arithmetic::{as_numerics, is_number};
 use super::floats;
-use super::numeric::{self as decimal, DIGITS, FREE, is_numeric, no_number, out_of_range, scale_of};
+use super::numeric::{self as decimal, DIGITS, FREE, float_overflow, is_numeric, no_number, out_of_range, scale_of};
 use crate::engine::dialect::function::{Function, no_function};
 use crate::engine::dialect::type_names::of_arrow;
 
@@ -162,18 +162,24 @@ pub fn float(column: &ArrayRef) -> Result<ArrayRef> {
 }
 
 fn real(column: &ArrayRef) -> Result<ArrayRef> {
-    let wide = float(column)?;
-    let made: Float32Array = wide.as_primitive::<Float64Type>().try_unary(|wide| {
-        // Rounded, and checked for what is too large.
+    Ok(Arc::new(rounded_to_reals(
+        float(column)?.as_primitive::<Float64Type>(),
+    )?))
+}
+
+/// Floating point numbers rounded to those of a `real`.
+///
+/// # Errors
+/// A number is too large for a `real`.
+pub fn rounded_to_reals(wide: &Float64Array) -> Result<Float32Array> {
+    let made: Float32Array = wide.try_unary(|wide| {
         let made = wide as f32;
         match made.is_infinite() && wide.is_finite() {
-            true => Err(ArrowError::ArithmeticOverflow(
-                "value out of range: overflow".to_owned(),
-            )),
+            true => Err(float_overflow()),
             false => Ok(made),
         }
     })?;
-    Ok(Arc::new(made))
+    Ok(made)
 }
 
 /// The digits and decimals of `numeric(value, digits, decimals)`.

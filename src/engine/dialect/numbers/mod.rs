@@ -5,6 +5,7 @@ mod casts;
 pub mod chain;
 mod columns;
 pub mod floats;
+mod logarithms;
 pub mod numeric;
 mod ordered;
 mod rounding;
@@ -29,6 +30,7 @@ pub fn of_values() -> impl Iterator<Item = FunctionOfValues> {
 /// All other functions of numbers.
 pub fn all() -> impl Iterator<Item = Function> {
     let rounding = rounding::ALL.into_iter().chain([rounding::WIDTH_BUCKET]);
+    let rounding = rounding.chain(logarithms::ALL);
     let calculations = chain::ALL.into_iter().chain([arithmetic::DIV]);
     calculations.chain(casts::ALL).chain(rounding)
 }

@@ -51,6 +51,11 @@ pub fn out_of_range(what: &str) -> ArrowError {
     ArrowError::ArithmeticOverflow(format!("{what} out of range"))
 }
 
+/// A floating point number that its type cannot hold.
+pub fn float_overflow() -> ArrowError {
+    ArrowError::ArithmeticOverflow("value out of range: overflow".to_owned())
+}
+
 /// A numeric of more than 38 digits.
 pub fn too_many_digits() -> ArrowError {
     ArrowError::ArithmeticOverflow(format!(

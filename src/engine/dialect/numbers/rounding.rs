@@ -11,7 +11,7 @@ use datafusion::common::{Result, ScalarValue, exec_err};
 
 use super::arithmetic::{as_numerics, is_number};
 use super::casts;
-use super::numeric::{self as decimal, DIGITS, FREE, divide_rounded, is_numeric, out_of_range, ten_to};
+use super::numeric::{self as decimal, DIGITS, FREE, divide_rounded, float_overflow, is_numeric, out_of_range, ten_to};
 use crate::engine::dialect::function::{Function, no_function};
 
 /// `round(value, decimals)` where the statement writes the decimals, with those that are shown.
@@ -315,9 +315,7 @@ fn power(columns: &[ArrayRef], out: &DataType) -> Result<ArrayRef> {
             }
             let made = base.powf(exponent);
             match made.is_infinite() && base.is_finite() && exponent.is_finite() {
-                true => Err(ArrowError::ArithmeticOverflow(
-                    "value out of range: overflow".to_owned(),
-                )),
+                true => Err(float_overflow()),
                 false => Ok(made),
             }
         },

@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast::{
     CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Statement, TypedString, Value,
 };
 
-use super::super::syntax::{call, cast, literal, rewrite_all};
+use super::super::syntax::{call, cast, literal, rewrite_all, text};
 use super::super::type_names;
 use super::literals::numeric_literal;
 
@@ -44,6 +44,9 @@ fn is_parameter(expr: &Expr) -> bool {
 }
 
 fn made(expr: &Expr, kind: &DataType) -> Option<Expr> {
+    if matches!(kind, DataType::Bytea) {
+        return bytes(expr);
+    }
     let name = type_names::of_sql(kind);
     // Arrays are cast element by element.
     if matches!(kind, DataType::Array(_)) || !MADE.contains(&name.as_str()) {
@@ -58,6 +61,51 @@ fn made(expr: &Expr, kind: &DataType) -> Option<Expr> {
     let mut arguments = vec![expr.clone()];
     arguments.extend(size(kind).into_iter().map(number));
     Some(call(&name, arguments))
+}
+
+/// Bytes that are written in one of PostgreSQL's formats, `'\x4142'` or `'A\\102'`; `None` where a text is its own
+/// bytes.
+fn bytes(expr: &Expr) -> Option<Expr> {
+    let Expr::Value(value) = expr else { return None };
+    let Value::SingleQuotedString(written) = &value.value else {
+        return None;
+    };
+    let digits = match written.strip_prefix("\\x") {
+        Some(digits) => digits.split_whitespace().collect(),
+        None if written.contains('\\') => hexadecimal(&unescaped(written)),
+        None => return None,
+    };
+    // Digits that are none are an error of this function.
+    Some(call("decode", vec![text(&digits), text("hex")]))
+}
+
+/// `\\` is a backslash, and a backslash with three digits the byte of that octal number.
+fn unescaped(written: &str) -> Vec<u8> {
+    let mut made = Vec::with_capacity(written.len());
+    let mut rest = written.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let (value, used) = match after {
+            _ if *byte != b'\\' => (*byte, 0),
+            [b'\\', ..] => (b'\\', 1),
+            after => octal(after).map_or((*byte, 0), |value| (value, 3)),
+        };
+        made.push(value);
+        rest = &after[used..];
+    }
+    made
+}
+
+/// The byte whose octal number the text begins with.
+fn octal(text: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(text.get(..3)?).ok()?;
+    u8::from_str_radix(digits, 8).ok()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    halves
+        .filter_map(|half| char::from_digit(u32::from(half), 16))
+        .collect()
 }
 
 /// Digits and decimals, or letters.
@@ -113,6 +161,10 @@ mod tests {
             ("'{}'::jsonb", "jsonb('{}')"),
             ("json '[]'", "json('[]')"),
             ("$1::jsonb", "jsonb(CAST($1 AS TEXT))"),
+            (r"'\x41 42'::bytea", "decode('4142', 'hex')"),
+            (r"bytea 'a\\\101'", "decode('615c41', 'hex')"),
+            ("'a'::bytea", "'a'::BYTEA"),
+            ("a::bytea", "a::BYTEA"),
             ("a::date", "a::DATE"),
             ("a::boolean", "a::BOOLEAN"),
             ("a::text[]", "a::TEXT[]"),

@@ -7,24 +7,28 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::super::numbers::{ROUND_TO, TRUNC_TO};
 use super::super::syntax::{argument, call, cast, function, literal, name_of, rewrite_all, text};
-use super::super::texts::posix;
+use super::super::texts::{POSIX_REGEX, SIMILAR_TO_REGEX, posix};
 use super::super::type_names::TYPE_OF;
 
 /// PostgreSQL's name, and the engine's.
-const NAMES: [(&str, &str); 4] = [
+const NAMES: [(&str, &str); 5] = [
     ("every", "bool_and"),
     ("variance", "var_samp"),
     ("gen_random_uuid", "uuid"),
     ("array_cat", "array_concat"),
+    ("array_replace", "array_replace_all"),
 ];
 
-/// Counts are `bigint`, where the engine's have no sign.
+/// Counts, which are `bigint` in PostgreSQL and unsigned in the engine.
 const COUNTS: [(&str, DataType); 4] = [
     ("row_number", DataType::BigInt(None)),
     ("rank", DataType::BigInt(None)),
     ("dense_rank", DataType::BigInt(None)),
     ("ntile", DataType::Int(None)),
 ];
+
+/// Functions of the engine whose second argument is a regular expression.
+const OF_PATTERNS: [&str; 3] = ["regexp_like", "regexp_count", "regexp_instr"];
 
 /// How `timeofday()` writes the present.
 const TIME_OF_DAY: &str = "Dy Mon DD HH24:MI:SS.US YYYY TZ";
@@ -61,15 +65,22 @@ pub fn rename(statement: &mut Statement) {
                 | BinaryOperator::PGRegexNotIMatch,
             right,
             ..
-        } => {
-            if let Expr::Value(value) = right.as_mut()
-                && let Value::SingleQuotedString(pattern) = &mut value.value
-            {
-                *pattern = posix(pattern);
-            }
-        }
+        } => write_pattern(right),
         _ => {}
     });
+}
+
+/// Writes a regular expression as the engine reads it: here where it is written in the statement, else for each row.
+fn write_pattern(pattern: &mut Expr) {
+    match pattern {
+        Expr::Value(value) => match &mut value.value {
+            Value::SingleQuotedString(pattern) => *pattern = posix(pattern),
+            Value::Placeholder(_) => *pattern = call(POSIX_REGEX, vec![cast(pattern.clone(), DataType::Text)]),
+            _ => {}
+        },
+        Expr::Function(called) if name_of(called) == SIMILAR_TO_REGEX => {}
+        other => *other = call(POSIX_REGEX, vec![other.clone()]),
+    }
 }
 
 fn is_text(expr: &Expr) -> bool {
@@ -145,6 +156,12 @@ fn rename_one(called: &mut Function) {
     if name == "count" {
         count_rows(called);
     }
+    if OF_PATTERNS.contains(&name.as_str())
+        && let FunctionArguments::List(list) = &mut called.args
+        && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(pattern))) = list.args.get_mut(1)
+    {
+        write_pattern(pattern);
+    }
 }
 
 /// `count(*)` for `count(1)`: the engine refuses both beside each other, as two columns of one name.
@@ -174,6 +191,12 @@ mod tests {
             ("substring(a from 'b.')", "substring_regex(a, 'b.')"),
             ("substring(a from 2)", "SUBSTRING(a FROM 2)"),
             ("a ~ '\\ya'", "a ~ '\\ba'"),
+            ("a ~ 'b.c'", "a ~ '(?s)b.c'"),
+            ("a ~* b", "a ~* posix_regex(b)"),
+            ("a ~ $1", "a ~ posix_regex(CAST($1 AS TEXT))"),
+            ("a ~ similar_to_regex(b, '!')", "a ~ similar_to_regex(b, '!')"),
+            ("regexp_like(a, '[[:digit:]]')", "regexp_like(a, '[0-9]')"),
+            ("array_replace(a, 1, 2)", "array_replace_all(a, 1, 2)"),
             ("round(a, 2)", "round_to(a, 2, 2)"),
             ("trunc(a, -2)", "trunc_to(a, -2, 0)"),
             ("round(a, b)", "round(a, b)"),

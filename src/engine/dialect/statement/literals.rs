@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    GroupByExpr, LimitClause, OrderBy, OrderByKind, Query, SetExpr, Statement, Subscript, TableFactor, UnaryOperator,
-    Value, VisitorMut, WindowFrameBound, WindowType,
+    GroupByExpr, LimitClause, NamedWindowDefinition, NamedWindowExpr, OrderBy, OrderByKind, Query, Select, SetExpr,
+    Statement, Subscript, TableFactor, UnaryOperator, Value, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
 };
 
 use super::super::numbers::numeric::{DIGITS, read, written};
@@ -52,6 +52,15 @@ impl VisitorMut for NumberTyper {
             fetch.quantity.iter_mut().for_each(keep);
         }
         keep_groups(&mut query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for NamedWindowDefinition(_, window) in &mut select.named_window {
+            if let NamedWindowExpr::WindowSpec(window) = window {
+                keep_frame(window);
+            }
+        }
         ControlFlow::Continue(())
     }
 
@@ -218,11 +227,14 @@ fn keep_subscript(access: &mut AccessExpr) {
     }
 }
 
-/// Bounds of a window's frame.
 fn keep_bounds(function: &mut Function) {
-    let Some(WindowType::WindowSpec(window)) = &mut function.over else {
-        return;
-    };
+    if let Some(WindowType::WindowSpec(window)) = &mut function.over {
+        keep_frame(window);
+    }
+}
+
+/// Bounds of a window's frame.
+fn keep_frame(window: &mut WindowSpec) {
     let Some(frame) = &mut window.window_frame else {
         return;
     };

@@ -4,8 +4,10 @@ mod casts;
 mod functions;
 mod literals;
 mod names;
+mod operators;
 mod parameters;
 mod patterns;
+mod refused;
 mod series;
 mod sets;
 mod tuples;
@@ -36,13 +38,17 @@ pub fn rewrite(statement: &mut Statement) -> Result<(), DialectError> {
     if !has_query {
         return Ok(());
     }
+    refused::refuse(statement)?;
     name_columns(statement);
     sets::count_rows(statement)?;
     series::give_rows(statement);
     json::rewrite(statement);
+    arrays::aggregate(statement);
+    arrays::count_from_one(statement);
     tuples::compare(statement)?;
     parameters::type_by_place(statement);
     arrays::rewrite(statement)?;
+    operators::rewrite(statement);
     patterns::anchor(statement);
     casts::call_functions(statement);
     functions::rename(statement);

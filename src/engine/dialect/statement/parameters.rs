@@ -1,9 +1,10 @@
-//! Infers types of parameters from their position: `substr(name, $1)` takes an integer.
+//! Infers types of parameters from their position: `substr(name, $1)` takes an integer, `$1 * interval '1 day'` a
+//! number.
 //!
 //! In comparisons and calculations, the planner takes the type of the other side.
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, ExactNumberInfo, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Statement, Value,
+    BinaryOperator, DataType, ExactNumberInfo, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Statement, Value,
 };
 
 use super::super::syntax::{cast, name_of, rewrite_all};
@@ -64,6 +65,7 @@ pub fn type_by_place(statement: &mut Statement) {
                 type_one(place, &DataType::Int(None));
             }
         }
+        Expr::BinaryOp { left, op, right } => type_operand(left, op, right),
         Expr::Case {
             operand: None,
             conditions,
@@ -77,8 +79,32 @@ pub fn type_by_place(statement: &mut Statement) {
     });
 }
 
+/// The number beside an interval, and the first of two texts without a type.
+fn type_operand(left: &mut Expr, operator: &BinaryOperator, right: &mut Expr) {
+    let number = DataType::Double(ExactNumberInfo::None);
+    match operator {
+        BinaryOperator::Multiply if is_interval(right) => type_one(left, &number),
+        BinaryOperator::Multiply | BinaryOperator::Divide if is_interval(left) => type_one(right, &number),
+        BinaryOperator::StringConcat if is_parameter(right) => type_one(left, &DataType::Text),
+        _ => {}
+    }
+}
+
+fn is_interval(expr: &Expr) -> bool {
+    match expr {
+        Expr::Interval(_) => true,
+        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Interval { .. }),
+        Expr::Nested(inner) => is_interval(inner),
+        _ => false,
+    }
+}
+
+fn is_parameter(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_)))
+}
+
 fn type_one(value: &mut Expr, kind: &DataType) {
-    if matches!(value, Expr::Value(placeholder) if matches!(placeholder.value, Value::Placeholder(_))) {
+    if is_parameter(value) {
         *value = cast(value.clone(), kind.clone());
     }
 }
@@ -99,6 +125,11 @@ mod tests {
             ("round($1, 2)", "round($1, 2)"),
             ("case when $1 then 1 end", "CASE WHEN CAST($1 AS BOOLEAN) THEN 1 END"),
             ("left(a, $1::int)", "left(a, $1::INT)"),
+            ("a - $1 * interval '1 day'", "a - CAST($1 AS DOUBLE) * INTERVAL '1 day'"),
+            ("'1 day'::interval / $1", "'1 day'::INTERVAL / CAST($1 AS DOUBLE)"),
+            ("$1 || $2", "CAST($1 AS TEXT) || $2"),
+            ("$1 || 'a'", "$1 || 'a'"),
+            ("$1 * 2", "$1 * 2"),
             ("upper($1)", "upper($1)"),
         ] {
             let sql = format!("SELECT {expr}");

@@ -75,7 +75,7 @@ fn counted(body: &mut SetExpr) -> Result<(), DialectError> {
         numbered(left),
         numbered(right)
     );
-    // Written and read again: both are SQL, so nothing is quoted here that was not.
+    // Both queries are written as SQL, which is parsed again. Names keep the quotes that they had.
     *body = parsed(&sql).ok_or_else(|| DialectError::Syntax(format!("{op} ALL cannot be read")))?;
     Ok(())
 }

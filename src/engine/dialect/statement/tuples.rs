@@ -163,7 +163,7 @@ fn joined(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     }))
 }
 
-/// Looks for rows in queries where a condition does, which does not tell NULL from false.
+/// Rewrites `(a, b) IN (SELECT …)` in conditions, which do not distinguish NULL from false.
 fn in_condition(expr: &mut Expr) -> Result<(), DialectError> {
     match expr {
         Expr::Nested(inner) => in_condition(inner),
@@ -189,7 +189,7 @@ fn in_condition(expr: &mut Expr) -> Result<(), DialectError> {
     }
 }
 
-/// `(a, b) IN (SELECT …)` as a condition on the rows of the query: that one is equal, or of NOT IN, that all are unequal.
+/// `(a, b) IN (SELECT …)` as a condition on the rows of the query: one is equal, or for NOT IN, all differ.
 fn exists(row: &[Expr], query: &Query, is_negated: bool) -> Result<Expr, DialectError> {
     let names: Vec<String> = (1..=row.len()).map(|place| format!("found_{place}")).collect();
     let equal: Vec<String> = row
@@ -202,7 +202,7 @@ fn exists(row: &[Expr], query: &Query, is_negated: bool) -> Result<Expr, Dialect
         false => format!("EXISTS (SELECT 1 FROM ({query}) AS found_rows ({names}) WHERE {equal})"),
         true => format!("NOT EXISTS (SELECT 1 FROM ({query}) AS found_rows ({names}) WHERE ({equal}) IS NOT FALSE)"),
     };
-    // Written and read again: both are SQL, so nothing is quoted here that was not.
+    // The query and the row are written as SQL, which is parsed again. Names keep the quotes that they had.
     let read = Parser::new(&PostgreSqlDialect {}).try_with_sql(&sql);
     let read = read.and_then(|mut parser| parser.parse_expr());
     read.map_err(|_| DialectError::Syntax("a row of IN (SELECT …) cannot be read".to_owned()))

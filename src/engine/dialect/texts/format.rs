@@ -6,7 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, StringArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 
-use super::values::{as_text, as_written, text};
+use super::values::{as_sent, as_text, as_written, text};
 use crate::engine::dialect::function::{Function, no_function};
 
 /// All functions of this file.
@@ -58,7 +58,7 @@ fn each(column: &ArrayRef, of_text: impl Fn(Option<&str>) -> Option<String>) -> 
 
 /// Texts put into a text: `%s` as it is, `%I` as a name, `%L` as a literal; `%2$s` names the second, `%-10s` fills up.
 fn format(columns: &[ArrayRef]) -> Result<ArrayRef> {
-    let columns = columns.iter().map(as_text).collect::<Result<Vec<StringArray>>>()?;
+    let columns = columns.iter().map(as_sent).collect::<Result<Vec<StringArray>>>()?;
     let Some((formats, values)) = columns.split_first() else {
         return exec_err!("format takes a text");
     };

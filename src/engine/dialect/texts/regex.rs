@@ -6,18 +6,21 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListBuilder, StringArra
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Result, exec_err};
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use super::is_text;
+use super::posix::posix;
 use super::values::text;
 use crate::engine::dialect::arrays::list_of;
 use crate::engine::dialect::function::{Function, no_function};
 
 /// The function that makes a regular expression of a pattern of `SIMILAR TO`.
 pub const SIMILAR_TO_REGEX: &str = "similar_to_regex";
+/// The function that writes a regular expression as the engine reads it.
+pub const POSIX_REGEX: &str = "posix_regex";
 
 /// All functions of this file.
-pub const ALL: [Function; 4] = [
+pub const ALL: [Function; 8] = [
     Function {
         name: SIMILAR_TO_REGEX,
         coerce: texts::<2, 2>,
@@ -32,11 +35,22 @@ pub const ALL: [Function; 4] = [
         },
     },
     Function {
+        name: POSIX_REGEX,
+        coerce: texts::<1, 1>,
+        returns: text,
+        run: |columns, _| {
+            let patterns = columns[0].as_string::<i32>().iter();
+            Ok(Arc::new(
+                patterns.map(|pattern| pattern.map(posix)).collect::<StringArray>(),
+            ))
+        },
+    },
+    Function {
         name: "substring_regex",
         coerce: texts::<2, 2>,
         returns: text,
         run: |columns, _| {
-            let made = rows(columns, |text, pattern, _| {
+            let made = rows(columns, |_, text, pattern, _| {
                 let found = pattern.captures(text)?;
                 found
                     .get(1)
@@ -47,11 +61,41 @@ pub const ALL: [Function; 4] = [
         },
     },
     Function {
+        name: "regexp_substr",
+        coerce: texts::<2, 2>,
+        returns: text,
+        run: |columns, _| {
+            let made = rows(columns, |_, text, pattern, _| {
+                pattern.find(text).map(|found| found.as_str().to_owned())
+            })?;
+            Ok(Arc::new(made.into_iter().map(Option::flatten).collect::<StringArray>()))
+        },
+    },
+    Function {
+        name: "regexp_match",
+        coerce: texts::<2, 3>,
+        returns: |_, _| Ok(list_of(DataType::Utf8)),
+        run: |columns, _| {
+            let found = rows(columns, |_, text, pattern, _| matches(text, pattern, "").pop())?;
+            let mut lists = ListBuilder::new(StringBuilder::new());
+            for parts in found {
+                lists.append_option(parts.flatten());
+            }
+            Ok(Arc::new(lists.finish()))
+        },
+    },
+    Function {
+        name: "regexp_replace",
+        coerce: texts::<3, 4>,
+        returns: text,
+        run: |columns, _| replaced(columns),
+    },
+    Function {
         name: "regexp_split_to_array",
         coerce: texts::<2, 3>,
         returns: |_, _| Ok(list_of(DataType::Utf8)),
         run: |columns, _| {
-            let parts = rows(columns, |text, pattern, _| {
+            let parts = rows(columns, |_, text, pattern, _| {
                 pattern
                     .split(text)
                     .map(|part| Some(part.to_owned()))
@@ -69,7 +113,7 @@ pub const ALL: [Function; 4] = [
         coerce: texts::<2, 3>,
         returns: |_, _| Ok(list_of(list_of(DataType::Utf8))),
         run: |columns, _| {
-            let found = rows(columns, matches)?;
+            let found = rows(columns, |_, text, pattern, flags| matches(text, pattern, flags))?;
             let mut lists = ListBuilder::new(ListBuilder::new(StringBuilder::new()));
             for matches in found {
                 for parts in matches.iter().flatten() {
@@ -90,8 +134,8 @@ fn texts<const LEAST: usize, const MOST: usize>(name: &'static str, types: &[Dat
     }
 }
 
-/// Applies `each` to each text, its regular expression and its flags; NULL where one of them is NULL.
-fn rows<T>(columns: &[ArrayRef], each: impl Fn(&str, &Regex, &str) -> T) -> Result<Vec<Option<T>>> {
+/// Applies `each` to each row's number, its text, its regular expression and its flags; NULL where one of them is NULL.
+fn rows<T>(columns: &[ArrayRef], each: impl Fn(usize, &str, &Regex, &str) -> T) -> Result<Vec<Option<T>>> {
     let [text, pattern, flags @ ..] = columns else {
         return exec_err!("a text and a pattern are expected");
     };
@@ -116,26 +160,77 @@ fn rows<T>(columns: &[ArrayRef], each: impl Fn(&str, &Regex, &str) -> T) -> Resu
         }
         Ok(last
             .as_ref()
-            .map(|(.., compiled)| each(texts.value(row), compiled, flags)))
+            .map(|(.., compiled)| each(row, texts.value(row), compiled, flags)))
     });
     made.collect()
 }
 
 fn compiled(pattern: &str, flags: &str) -> Result<Regex> {
-    let known: String = flags.chars().filter(|flag| "isx".contains(*flag)).collect();
+    let known: String = flags.chars().filter(|flag| "ix".contains(*flag)).collect();
     if let Some(unknown) = flags.chars().find(|flag| !"gcismnx".contains(*flag)) {
         return exec_err!("invalid regular expression option: \"{unknown}\"");
     }
-    let pattern = posix(pattern);
-    let pattern = if known.is_empty() {
-        pattern
-    } else {
-        format!("(?{known}){pattern}")
-    };
+    let mut pattern = posix(pattern);
+    if !known.is_empty() {
+        pattern = format!("(?{known}){pattern}");
+    }
+    // Lines are texts of their own: a dot does not match their ends, `^` and `$` do.
+    if flags.contains(['n', 'm']) {
+        pattern = format!("(?m){}", pattern.replacen("(?s)", "", 1));
+    }
     Regex::new(&pattern).map_err(|error| {
         let reason = error.to_string().lines().last().unwrap_or_default().to_owned();
         ArrowError::ComputeError(format!("invalid regular expression: {reason}")).into()
     })
+}
+
+/// The texts with the first match replaced, or all with the flag `g`.
+fn replaced(columns: &[ArrayRef]) -> Result<ArrayRef> {
+    let [text, pattern, replacement, flags @ ..] = columns else {
+        return exec_err!("a text, a pattern and a replacement are expected");
+    };
+    let mut matched = vec![Arc::clone(text), Arc::clone(pattern)];
+    matched.extend(flags.iter().cloned());
+    let replacements = replacement.as_string::<i32>();
+    let made = rows(&matched, |row, text, pattern, flags| {
+        let most = if flags.contains('g') { usize::MAX } else { 1 };
+        let replacement = replacements.is_valid(row).then(|| replacements.value(row))?;
+        let mut made = String::with_capacity(text.len());
+        let mut end = 0;
+        for found in pattern.captures_iter(text).take(most) {
+            let Some(whole) = found.get(0) else { continue };
+            made.push_str(&text[end..whole.start()]);
+            put(&mut made, replacement, &found);
+            end = whole.end();
+        }
+        made.push_str(&text[end..]);
+        Some(made)
+    })?;
+    Ok(Arc::new(made.into_iter().map(Option::flatten).collect::<StringArray>()))
+}
+
+/// Writes a replacement: `\1` to `\9` are parts of the match, `\&` is all of it, and two backslashes are one.
+fn put(made: &mut String, replacement: &str, found: &Captures) {
+    let mut letters = replacement.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let place = match (letter, letters.peek().copied()) {
+            ('\\', Some('&')) => Some(0),
+            ('\\', Some(digit @ '1'..='9')) => digit.to_digit(10),
+            ('\\', Some('\\')) => None,
+            _ => {
+                made.push(letter);
+                continue;
+            }
+        };
+        letters.next();
+        match place {
+            Some(place) => {
+                let part = usize::try_from(place).ok().and_then(|place| found.get(place));
+                made.push_str(part.map_or("", |part| part.as_str()));
+            }
+            None => made.push('\\'),
+        }
+    }
 }
 
 /// The parts of the first match, or of all with the flag `g`.
@@ -153,28 +248,6 @@ fn matches(text: &str, pattern: &Regex, flags: &str) -> Vec<Vec<Option<String>>>
                 .collect()
         })
         .collect()
-}
-
-/// PostgreSQL's marks of the borders of words and of a text, as the engine writes them.
-pub fn posix(pattern: &str) -> String {
-    let mut made = String::with_capacity(pattern.len());
-    let mut letters = pattern.chars();
-    while let Some(letter) = letters.next() {
-        if letter != '\\' {
-            made.push(letter);
-            continue;
-        }
-        match letters.next() {
-            Some('y') => made.push_str(r"\b"),
-            Some('Y') => made.push_str(r"\B"),
-            Some('m') => made.push_str(r"\b{start}"),
-            Some('M') => made.push_str(r"\b{end}"),
-            Some('Z') => made.push_str(r"\z"),
-            Some(other) => made.extend(['\\', other]),
-            None => made.push('\\'),
-        }
-    }
-    made
 }
 
 /// The regular expression of a pattern of the SQL standard: anchored at both ends, `%` is anything and `_` one letter.
@@ -242,7 +315,6 @@ mod tests {
 
     #[test]
     fn borders_of_words_are_known() {
-        assert_eq!(posix(r"\yAr\y|\mAs\M|\d\\y"), r"\bAr\b|\b{start}As\b{end}|\d\\y");
         assert!(compiled(r"\mar", "i").expect("compiled").is_match("x Arjun"));
         assert!(compiled("(", "").is_err());
         assert!(compiled("a", "q").is_err());

@@ -133,6 +133,20 @@ pub fn as_text(column: &ArrayRef) -> Result<StringArray> {
     })
 }
 
+/// The values of a column as PostgreSQL sends them to clients, which differs from a cast to text for booleans alone.
+///
+/// # Errors
+/// As [`as_text`].
+pub fn as_sent(column: &ArrayRef) -> Result<StringArray> {
+    match column.as_boolean_opt() {
+        Some(values) => {
+            let name = |value: bool| if value { "t" } else { "f" };
+            Ok(values.iter().map(|value| value.map(name)).collect())
+        }
+        None => as_text(column),
+    }
+}
+
 fn of_lists(column: &ArrayRef) -> Result<StringArray> {
     let column = cast(column, &as_array(column.data_type()))?;
     let Some(lists) = column.as_list_opt::<i32>() else {

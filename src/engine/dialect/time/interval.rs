@@ -18,7 +18,7 @@ pub struct Interval {
     pub micros: i64,
 }
 
-/// An interval that PostgreSQL, or the engine, has no room for.
+/// An interval out of the range of PostgreSQL, or of the engine.
 pub fn out_of_range() -> DataFusionError {
     TimeError::OutOfRange("interval out of range".to_owned()).into()
 }

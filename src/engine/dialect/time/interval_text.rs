@@ -70,7 +70,7 @@ enum Piece {
 /// An interval of a text; numbers without a unit are of `unit`.
 ///
 /// # Errors
-/// Where the text is none.
+/// Where the text is not an interval.
 pub fn interval_of(text: &str, unit: Unit) -> Result<Interval> {
     let invalid = || -> DataFusionError {
         TimeError::Invalid(format!("invalid input syntax for type interval: \"{text}\"")).into()

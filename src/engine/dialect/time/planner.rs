@@ -35,7 +35,7 @@ impl ExprPlanner for TimePlanner {
     }
 }
 
-/// Whether an operation has more others on its left side, one within the other, than can be planned in a short time.
+/// Whether the left side of an operation is nested more deeply than can be planned in a short time.
 fn is_too_deep(operation: &Expr) -> bool {
     let mut inner = operation;
     for _ in 0..DEEPEST {

@@ -14,6 +14,7 @@ use super::interval::Interval;
 use super::interval_literal::{engine_text, interval_literal};
 use super::series;
 use super::zone::{Zone, session_name};
+use crate::engine::dialect::syntax::{call, text};
 use crate::engine::dialect::walk::walk_mut;
 
 /// The parts of `make_interval`, in order.
@@ -24,7 +25,7 @@ const ZONE_SETTING: &str = "datafusion.execution.time_zone";
 /// Rewrites a statement.
 ///
 /// # Errors
-/// Where a literal is none.
+/// Where the text of an interval literal is not an interval.
 pub fn in_statement(statement: &mut Statement) -> Result<()> {
     match walk_mut(statement, &mut Rewriter) {
         ControlFlow::Break(error) => Err(error),
@@ -219,32 +220,6 @@ fn name_parts(list: &mut FunctionArgumentList) -> Result<()> {
         .map(|part| FunctionArg::Unnamed(FunctionArgExpr::Expr(part)))
         .into();
     Ok(())
-}
-
-/// A text as it is written in a statement.
-pub fn text(text: &str) -> Expr {
-    Expr::Value(Value::SingleQuotedString(text.to_owned()).with_empty_span())
-}
-
-/// A call of a function.
-pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
-    let arguments = arguments
-        .into_iter()
-        .map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)));
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: arguments.collect(),
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
 }
 
 /// Whether an expression is a number, perhaps with a sign.

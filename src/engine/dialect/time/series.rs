@@ -5,13 +5,12 @@
 //! of `series(…)` that are unnested.
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, SelectItem, TableAlias, TableAliasColumnDef,
-    TableFactor, Value,
+    DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, SelectItem, TableAlias, TableFactor, Value,
 };
 
-use super::super::syntax::{cast, select};
+use super::super::syntax::{call, cast, name_column, select};
 use super::functions::series::SERIES;
-use super::rewrite::{call, is_number};
+use super::rewrite::is_number;
 
 const NAME: &str = "generate_series";
 const UNNEST: &str = "unnest";
@@ -56,12 +55,7 @@ pub fn in_relation(relation: &mut TableFactor) {
         return;
     }
     let mut alias_of_rows = alias.clone().unwrap_or_else(usual_alias);
-    if alias_of_rows.columns.is_empty() {
-        alias_of_rows.columns.push(TableAliasColumnDef {
-            name: alias_of_rows.name.clone(),
-            data_type: None,
-        });
-    }
+    name_column(&mut alias_of_rows);
     let arguments = with_counts(arguments);
     let is_of_numbers = arguments.iter().all(is_number);
     let is_whole = !arguments

@@ -227,8 +227,8 @@ impl Zone {
     }
 }
 
-/// The moment itself, or one of the same place in the calendar's cycle where it is outside the years that rules are
-/// computed for.
+/// The moment itself, or where it is after the years that rules are computed for, the moment at the same place of an
+/// earlier cycle of the calendar.
 fn timestamp(utc: i64) -> Timestamp {
     let latest = Timestamp::MAX.as_microsecond();
     let cycles = if utc > latest {

@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef,
-    TableFactor, Value, Visitor, VisitorMut,
+    Expr, Ident, Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor, Value,
+    Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::engine::dialect::walk::{walk, walk_mut};
-use crate::postgres::syntax::{literal, name_of, plain};
+use crate::postgres::syntax::{add_condition, literal, name_of, plain};
 
 const FUNCTION: &str = "aclexplode";
 const NO_RIGHTS: &str = "SELECT cast(NULL AS int) AS grantor, cast(NULL AS int) AS grantee, cast(NULL AS text) AS privilege_type, \
@@ -93,15 +93,7 @@ fn without_rows(select: &mut Select) {
     if !select.projection.iter().any(reads_rights) {
         return;
     }
-    let never = literal(Value::Boolean(false));
-    select.selection = Some(match select.selection.take() {
-        Some(condition) => Expr::BinaryOp {
-            left: Box::new(Expr::Nested(Box::new(condition))),
-            op: BinaryOperator::And,
-            right: Box::new(never),
-        },
-        None => never,
-    });
+    add_condition(select, literal(Value::Boolean(false)));
 }
 
 /// Looks for the function, but not in subqueries, which have rows of their own.

@@ -1,4 +1,4 @@
-//! Functions that are only asked of `pg_catalog`, beside those of the library.
+//! Functions that tools call only in queries of `pg_catalog`, beside those of the library.
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::ScalarValue;

@@ -9,8 +9,9 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::engine::dialect::walk::walk_mut;
+use crate::postgres::syntax::operation;
 
-/// The value that a subquery finds.
+/// The name of the column with the value of a subquery.
 const FOUND: &str = "found";
 
 /// Rewrites such subqueries as joins, in every SELECT that names its columns.
@@ -106,7 +107,8 @@ fn put_value(part: &mut Expr, value: Expr) {
     }
 }
 
-/// The rows of a subquery as a join by what it compares with columns outside of it. None where it is not of that shape.
+/// The rows of a subquery as a join on the columns that it compares with columns of the outer query. `None` where it
+/// has another shape.
 fn joined(query: &Query, name: &str) -> Option<Join> {
     let is_plain =
         query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
@@ -177,14 +179,6 @@ fn named(expr: Expr, name: String) -> SelectItem {
     }
 }
 
-fn operation(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp {
-        left: Box::new(left),
-        op,
-        right: Box::new(right),
-    }
-}
-
 fn with(before: Option<Expr>, condition: Expr) -> Expr {
     match before {
         Some(before) => operation(before, BinaryOperator::And, condition),
@@ -208,7 +202,7 @@ fn tables_of(select: &Select) -> Option<Vec<String>> {
     Some(names)
 }
 
-/// A column of these tables, and one of another that it is equal to.
+/// An equality of a column of these tables with a column of another table.
 fn compared(part: &Expr, tables: &[String]) -> Option<(Expr, Expr)> {
     let Expr::BinaryOp {
         left,

@@ -92,7 +92,7 @@ fn compare(column: &Expr, other: &mut Expr) {
                 *other = Expr::Value(Value::SingleQuotedString(name).with_empty_span());
             }
         }
-        // The id of a function, whose name is beside it.
+        // `oid` of `pg_proc` becomes the name of the function, `proname`.
         Expr::CompoundIdentifier(parts) => {
             if let Some(last) = parts.last_mut()
                 && last.value.eq_ignore_ascii_case("oid")

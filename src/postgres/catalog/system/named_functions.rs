@@ -65,7 +65,7 @@ fn otherwise(function: &mut Function) -> Option<Expr> {
         ("to_regtype", [name]) => Some(cast(name, "regtype")),
         ("to_regnamespace", [name]) => Some(cast(name, "regnamespace")),
         ("to_regproc", [name]) => Some(cast(name, "regproc")),
-        // Of sequences, and of columns of composite types: there are none.
+        // Tools ask it about sequences, and about columns of composite types; there are none.
         ("json_build_object", _) => Some(literal(Value::Null)),
         ("array_agg", [column]) if column.to_string().ends_with("atttypid") => {
             let text = syntax::cast((*column).clone(), DataType::Text);

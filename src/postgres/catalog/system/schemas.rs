@@ -30,7 +30,7 @@ const SHOWN: [&str; 3] = [TABLE_SCHEMA, "pg_catalog", "information_schema"];
 /// Registers the schemas in `session`, whose tables have to be there already.
 pub async fn set_up(session: &SessionContext) -> Result<()> {
     setup_pg_catalog(session, CATALOG, EmptyContextProvider).map_err(|error| *error)?;
-    // It makes every series one of bigint.
+    // `setup_pg_catalog` registers a `generate_series` of bigint alone; the engine's replaces it.
     register_table_functions(session);
     functions::register(session);
     let catalog = session

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf}
 
 /// The function's name.
 pub const SHOWN_TYPE: &str = "shown_type";
-/// What types are called in the catalog, and how they are shown, where that differs.
+/// Names of types in the catalog, and the names that are shown, where they differ.
 const SHOWN: [(&str, &str); 13] = [
     ("bool", "boolean"),
     ("char", "\"char\""),
@@ -46,7 +46,7 @@ pub fn shown_type() -> ScalarUDF {
     )
 }
 
-/// A type's name, which its schema and quotes may be around.
+/// A type's name without the schema and quotes that may be around it.
 fn shown(name: &str) -> String {
     let last = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
     if let Some(element) = last.strip_prefix('_') {

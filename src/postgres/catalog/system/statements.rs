@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, ObjectName, Query, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visitor,
+    DataType, Expr, ObjectName, Query, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visitor,
 };
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     wildcards,
 };
 use crate::engine::dialect::walk::walk;
-use crate::postgres::syntax::{cast, literal, plain};
+use crate::postgres::syntax::{add_condition, cast, literal, plain};
 
 const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
 /// Functions that look something up in `pg_catalog`, beside those that begin with `pg_` and `to_reg`.
@@ -44,7 +44,7 @@ pub fn rewrite_after_library(statement: &mut Statement) {
     subqueries::one_row(statement);
 }
 
-/// Keeps the parameters of `before` that the rewrites lost, as clients give values of all.
+/// Keeps the parameters of `before` that the rewrites removed, because clients bind values for all of them.
 pub fn keep_parameters(before: &Statement, after: &mut Statement) {
     let kept = parameters_of(after);
     let lost: Vec<String> = parameters_of(before)
@@ -59,15 +59,7 @@ pub fn keep_parameters(before: &Statement, after: &mut Statement) {
     };
     for name in lost {
         let text = cast(literal(Value::Placeholder(name)), DataType::Text);
-        let holds = Expr::IsNotDistinctFrom(Box::new(text.clone()), Box::new(text));
-        select.selection = Some(match select.selection.take() {
-            Some(condition) => Expr::BinaryOp {
-                left: Box::new(Expr::Nested(Box::new(condition))),
-                op: BinaryOperator::And,
-                right: Box::new(holds),
-            },
-            None => holds,
-        });
+        add_condition(select, Expr::IsNotDistinctFrom(Box::new(text.clone()), Box::new(text)));
     }
 }
 

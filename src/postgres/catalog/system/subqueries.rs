@@ -27,7 +27,7 @@ const AGGREGATES: [&str; 13] = [
     "json_agg",
 ];
 
-/// Makes an aggregate of `ARRAY(SELECT …)`; an empty array where a function gives the rows.
+/// Rewrites `ARRAY(SELECT …)` as an aggregate; as an empty array where the rows come from a function.
 pub fn arrays(statement: &mut Statement) {
     rewrite_all(statement, |expr| {
         if let Expr::Function(function) = expr
@@ -43,8 +43,8 @@ pub fn arrays(statement: &mut Statement) {
     });
 }
 
-/// Answers EXISTS and values of a table that is always empty here, and EXISTS of no table, and leaves out orders by
-/// a subquery: the engine plans none of these.
+/// Replaces what the engine cannot plan: EXISTS and scalar subqueries over a table that is always empty here, EXISTS
+/// without a table, and ORDER BY a subquery, which is left out.
 pub fn unplannable(statement: &mut Statement) {
     struct SubqueryReplacer;
 
@@ -98,13 +98,13 @@ fn has_subquery(expr: &Expr) -> bool {
     walk(expr, &mut SubqueryFinder).is_break()
 }
 
-/// `EXISTS (SELECT … WHERE EXISTS (…))` without a table: a row is there where the other has one.
+/// `EXISTS (SELECT … WHERE EXISTS (…))` without a table is true where the inner EXISTS is.
 fn condition_alone(query: &Query) -> Option<Expr> {
     let SetExpr::Select(select) = query.body.as_ref() else {
         return None;
     };
     let is_alone = select.from.is_empty() && select.having.is_none() && query.limit_clause.is_none();
-    // An aggregate gives a row where there are none.
+    // An aggregate gives one row also where there is no input row.
     let gives_rows = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => !is_aggregate(expr),
         _ => false,
@@ -135,7 +135,7 @@ fn reads_nothing(query: &Query) -> bool {
     is_empty && from.joins.is_empty() && only_columns(select)
 }
 
-/// Whether a SELECT list has columns and values alone. An aggregate would give a row of an empty table.
+/// Whether a SELECT list has columns and values alone. An aggregate over an empty table would give a row.
 fn only_columns(select: &Select) -> bool {
     select.projection.iter().all(|item| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {

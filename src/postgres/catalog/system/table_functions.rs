@@ -1,17 +1,16 @@
-//! Functions where tables stand, and names of tables that are written without their schema.
+//! Functions in FROM, and names of system tables that are written without their schema.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Ident, ObjectName, ObjectNamePart, Query, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    TableFunctionArgs, VisitorMut,
+    Ident, ObjectName, ObjectNamePart, Query, Statement, TableAlias, TableFactor, TableFunctionArgs, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::engine::dialect::walk::walk_mut;
-use crate::postgres::syntax::{self, plain};
+use crate::postgres::syntax::{self, name_column, plain};
 
 /// Functions that return rows; all others return one value.
 const GIVE_ROWS: [&str; 6] = [
@@ -37,12 +36,13 @@ pub fn is_of_system(function: &str) -> bool {
     OF_SESSION.contains(&function) || OF_TABLES.iter().any(|(name, _)| *name == function)
 }
 
-/// Makes a row of what a function gives, names the column of a series as the series, and finds `pg_…` in `pg_catalog`.
+/// Rewrites FROM: a function of one value becomes a subquery of one row, the column of a series gets the name of its
+/// alias, and a table `pg_…` gets the schema `pg_catalog`.
 pub fn rewrite(statement: &mut Statement) {
     let _ = walk_mut(statement, &mut FactorRewriter::default());
 }
 
-/// Rewrites what stands in FROM.
+/// The visitor that rewrites the items of FROM.
 #[derive(Default)]
 struct FactorRewriter {
     /// The names of the statement's CTEs.
@@ -92,7 +92,8 @@ impl VisitorMut for FactorRewriter {
     }
 }
 
-/// A subquery of one row: what the function gives, under the names of the alias, or else the function's.
+/// A subquery of one row: the result of the function, under the names of the alias, or else under the name of the
+/// function.
 fn row_of(function: &str, arguments: &TableFunctionArgs, alias: Option<&TableAlias>) -> Option<TableFactor> {
     let call = syntax::function(function, arguments.args.clone(), Vec::new());
     let named = alias.map_or_else(|| Ident::new(function), |alias| alias.name.clone());
@@ -101,16 +102,6 @@ fn row_of(function: &str, arguments: &TableFunctionArgs, alias: Option<&TableAli
     let row = format!("SELECT {call} AS {column}");
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &format!("SELECT * FROM ({row}) AS {named}"));
     parsed.ok()?.pop().and_then(first_factor)
-}
-
-/// Gives the column of a series the name of its alias, where it has none of its own.
-fn name_column(alias: &mut TableAlias) {
-    if alias.columns.is_empty() {
-        alias.columns.push(TableAliasColumnDef {
-            name: alias.name.clone(),
-            data_type: None,
-        });
-    }
 }
 
 fn first_factor(statement: Statement) -> Option<TableFactor> {

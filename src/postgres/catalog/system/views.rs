@@ -9,7 +9,7 @@ static INFORMATION_SCHEMA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/postg
 /// Tables of the library that only administrators read.
 pub const HIDDEN: &[&str] = &["pg_authid", "pg_shadow"];
 
-/// The end of a view's SQL by which it never has rows, whatever the exports hold.
+/// The end of the SQL of views that never have rows, whatever the exports hold.
 const NO_ROWS: &str = "where false";
 
 /// The views of `pg_catalog`: names and SQL.

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::engine::dialect::walk::walk_mut;
 
-/// Gives a table the last part of its name as an alias where a `*` names it by that.
+/// Gives a table the last part of its name as an alias, where a wildcard names the table by that part.
 pub fn rewrite(statement: &mut Statement) {
     struct TableNamer;
 

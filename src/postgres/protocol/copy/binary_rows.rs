@@ -61,7 +61,7 @@ impl EncodedRows {
 /// None where a column has values of a type that is not encoded here, or a row is longer than messages are.
 fn of_columns(columns: &[FieldInfo], batch: &RecordBatch) -> Option<EncodedRows> {
     let values = batch.columns().iter().zip(columns);
-    let values = values.map(|(column, told)| Values::of(column, told.datatype()));
+    let values = values.map(|(column, info)| Values::of(column, info.datatype()));
     let values = values.collect::<Option<Vec<_>>>()?;
     let count = i16::try_from(values.len()).ok()?;
     let mut widths = Widths(vec![COUNT; batch.num_rows()]);
@@ -120,8 +120,8 @@ enum Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    fn of(column: &'a ArrayRef, told: &Type) -> Option<Self> {
-        Some(match *told {
+    fn of(column: &'a ArrayRef, kind: &Type) -> Option<Self> {
+        Some(match *kind {
             Type::BOOL => Self::Boolean(column.as_boolean_opt()?),
             Type::INT2 => Self::Int16(column.as_primitive_opt()?),
             Type::INT4 => Self::Int32(column.as_primitive_opt()?),
@@ -235,8 +235,8 @@ mod tests {
 
     use super::*;
 
-    fn told(columns: &[(ArrayRef, Type)]) -> (Arc<Vec<FieldInfo>>, RecordBatch) {
-        let told = columns
+    fn rows_of(columns: &[(ArrayRef, Type)]) -> (Arc<Vec<FieldInfo>>, RecordBatch) {
+        let infos = columns
             .iter()
             .map(|(_, kind)| FieldInfo::new("c".to_owned(), None, None, kind.clone(), FieldFormat::Binary));
         let named = columns
@@ -244,7 +244,7 @@ mod tests {
             .enumerate()
             .map(|(place, (column, _))| (format!("c{place}"), Arc::clone(column), true));
         let batch = RecordBatch::try_from_iter_with_nullable(named).expect("a batch");
-        (Arc::new(told.collect()), batch)
+        (Arc::new(infos.collect()), batch)
     }
 
     fn hex(bytes: &[u8]) -> String {
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn values_have_postgresqls_bytes() {
-        let (columns, batch) = told(&[
+        let (columns, batch) = rows_of(&[
             (Arc::new(Int32Array::from(vec![Some(1), None])), Type::INT4),
             (Arc::new(StringViewArray::from(vec![Some("ज़"), Some("")])), Type::TEXT),
             (Arc::new(BooleanArray::from(vec![Some(true), None])), Type::BOOL),
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn columns_and_the_library_encode_the_same() {
-        let (columns, batch) = told(&[
+        let (columns, batch) = rows_of(&[
             (Arc::new(Int16Array::from(vec![Some(-2), None])), Type::INT2),
             (Arc::new(Int64Array::from(vec![None, Some(i64::MIN)])), Type::INT8),
             (Arc::new(Float32Array::from(vec![1.5, f32::NAN])), Type::FLOAT4),
@@ -316,18 +316,18 @@ mod tests {
 
     #[test]
     fn other_types_are_left_to_the_library() {
-        let (columns, batch) = told(&[(Arc::new(UInt32Array::from(vec![7])), Type::INT8)]);
+        let (columns, batch) = rows_of(&[(Arc::new(UInt32Array::from(vec![7])), Type::INT8)]);
         assert!(of_columns(&columns, &batch).is_none());
         let rows = EncodedRows::of(&columns, batch).expect("rows");
         let rows: Vec<String> = rows.rows().map(|row| hex(&row)).collect();
         assert_eq!(rows, ["0001000000080000000000000007"]);
-        let (columns, batch) = told(&[(Arc::new(Int8Array::from(vec![7])), Type::INT2)]);
+        let (columns, batch) = rows_of(&[(Arc::new(Int8Array::from(vec![7])), Type::INT2)]);
         assert!(of_columns(&columns, &batch).is_none());
     }
 
     #[test]
     fn a_batch_without_rows_has_none() {
-        let (columns, batch) = told(&[(Arc::new(Int64Array::from(Vec::<i64>::new())), Type::INT8)]);
+        let (columns, batch) = rows_of(&[(Arc::new(Int64Array::from(Vec::<i64>::new())), Type::INT8)]);
         assert_eq!(EncodedRows::of(&columns, batch).expect("rows").count(), 0);
     }
 }

@@ -14,12 +14,12 @@ pub struct CsvForm {
     pub delimiter: u8,
     pub null: String,
     pub quote: u8,
-    /// Stands before a quote in a value, and before itself.
+    /// The letter before a quote in a value, and before itself.
     pub escape: u8,
 }
 
 impl CsvForm {
-    /// A row of `count` values, with the end of its line. `forced` says which columns are quoted in any case.
+    /// A row of `count` values, with the end of its line. `forced` says which columns are always quoted.
     pub fn row(&self, row: &[u8], count: usize, forced: &[bool], out: &mut BytesMut) {
         for (place, value) in values(row).enumerate() {
             if place > 0 {

@@ -6,10 +6,10 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-/// Stands for all columns among those of FORCE_QUOTE, where it has no quotes.
+/// All columns in FORCE_QUOTE, where it is not quoted.
 pub const EVERY_COLUMN: &str = "*";
 
-/// What stands behind the name of an option.
+/// The value of an option, which follows its name.
 enum Value {
     Nothing,
     Text(String),
@@ -69,7 +69,7 @@ pub fn option(parser: &mut Parser) -> Result<CopyOption, ParserError> {
     }
 }
 
-/// One option as it was written before PostgreSQL 9.0; none where no other comes.
+/// One option as it was written before PostgreSQL 9.0; `None` after the last one.
 pub fn old_option(parser: &mut Parser) -> Result<Option<CopyOption>, ParserError> {
     let Token::Word(word) = parser.peek_token().token else {
         return Ok(None);

@@ -9,7 +9,7 @@ use super::text::TextForm;
 use crate::postgres::error::QueryError;
 use crate::postgres::syntax::kept;
 
-/// Letters that cannot be delimiters of the text format, as they mean something behind a backslash.
+/// Letters that cannot be delimiters of the text format, because they have a meaning after a backslash.
 const NO_DELIMITERS_OF_TEXT: &str = "\\.abcdefghijklmnopqrstuvwxyz0123456789";
 /// The names of the one encoding that texts have here.
 const UTF8: [&str; 3] = ["utf8", "utf-8", "unicode"];
@@ -20,7 +20,7 @@ pub struct CopyForm {
     pub frame: Frame,
     /// Whether the names of the columns come first.
     pub has_header: bool,
-    /// Columns whose values are quoted in any case.
+    /// Columns whose values are always quoted.
     pub forced: Forced,
 }
 

@@ -1,5 +1,5 @@
-//! Sends the rows of COPY TO STDOUT as they are made, a message each, as PostgreSQL does: a client that takes its time
-//! keeps the query waiting, and no answer is held in memory.
+//! Sends the rows of COPY TO STDOUT as they are made, a message each, as PostgreSQL does: a slow client makes the query
+//! wait, and no answer is held in memory.
 
 use std::sync::Arc;
 
@@ -39,12 +39,12 @@ pub enum CopyRows {
 struct Layout {
     form: CopyForm,
     columns: Arc<Vec<FieldInfo>>,
-    /// Which columns are quoted in any case.
+    /// Columns whose values are always quoted.
     forced: Vec<bool>,
 }
 
 impl CopyOut {
-    /// Which columns of `columns` a form forces quotes on.
+    /// For each of `columns`, whether `form` forces quotes on its values.
     ///
     /// # Errors
     /// Where it names a column that is not among them.

@@ -14,7 +14,7 @@ pub fn is_next(parser: &Parser) -> bool {
     parser.peek_keyword(Keyword::COPY)
 }
 
-/// Reads COPY: its source as a query, and its options in the form of today.
+/// Reads COPY: its source as a query, and its options in their current form.
 pub fn parse(parser: &mut Parser) -> Result<Statement, ParserError> {
     parser.expect_keyword(Keyword::COPY)?;
     let mut options = Vec::new();

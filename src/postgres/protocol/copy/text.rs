@@ -1,5 +1,5 @@
-//! PostgreSQL's text format of COPY: a line a row, a delimiter between values, and a backslash before what would be
-//! read as something else.
+//! PostgreSQL's text format of COPY: a line a row, a delimiter between values, and a backslash before bytes that have a
+//! meaning.
 
 use bytes::{BufMut, BytesMut};
 
@@ -52,7 +52,7 @@ impl TextForm {
         out.put_slice(rest);
     }
 
-    /// What stands for a byte behind a backslash; none where it stands for itself without one.
+    /// The letter that stands for a byte after a backslash; `None` for a byte that is not escaped.
     fn escaped(&self, byte: u8) -> Option<u8> {
         match byte {
             0x08 => Some(b'b'),

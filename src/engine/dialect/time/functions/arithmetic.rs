@@ -112,7 +112,13 @@ fn later_moment(utc: i64, by: Interval, clock: &Clock) -> Result<i64> {
 }
 
 fn plus(call: &Call) -> Result<ArrayRef> {
-    let length = |values: &[Value]| length_of(values[1])?.map_or_else(|| call.refused(values), Ok);
+    added(call, |values| {
+        length_of(values[1])?.map_or_else(|| call.refused(values), Ok)
+    })
+}
+
+/// The first value of each row, later or longer by the interval that `length` gives for the row.
+fn added(call: &Call, length: impl Fn(&[Value]) -> Result<Interval>) -> Result<ArrayRef> {
     match &call.returns {
         DataType::Timestamp(_, _) => call.points(|values| later(call, values[0], length(values)?)),
         DataType::Time64(_) => call.times_of_day(|values| later(call, values[0], length(values)?)),
@@ -124,17 +130,11 @@ fn plus(call: &Call) -> Result<ArrayRef> {
 }
 
 fn minus(call: &Call) -> Result<ArrayRef> {
-    let length = |values: &[Value]| match length_of(values[1])? {
-        Some(length) => length.negated(),
-        None => call.refused(values),
-    };
     match &call.returns {
         DataType::Int32 => days_between(call),
         DataType::Duration(_) => call.spans(|values| between(call, values)),
-        DataType::Timestamp(_, _) => call.points(|values| later(call, values[0], length(values)?)),
-        DataType::Time64(_) => call.times_of_day(|values| later(call, values[0], length(values)?)),
-        _ => call.intervals(|values| match length_of(values[0])? {
-            Some(first) => first.plus(length(values)?),
+        _ => added(call, |values| match length_of(values[1])? {
+            Some(length) => length.negated(),
             None => call.refused(values),
         }),
     }

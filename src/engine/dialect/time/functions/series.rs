@@ -82,6 +82,17 @@ fn zero_step() -> DataFusionError {
     TimeError::Parameter("step size cannot equal zero".to_owned()).into()
 }
 
+/// Refuses evenly spaced values that are too many beside the `made` ones before any of them is made; `step` is not zero.
+fn check_length(first: i64, last: i64, step: i64, made: usize) -> Result<()> {
+    let leads_on = if step > 0 { first <= last } else { first >= last };
+    let after_first = (i128::from(last) - i128::from(first)) / i128::from(step);
+    let after_first = usize::try_from(after_first).unwrap_or(usize::MAX);
+    if leads_on && after_first >= MOST.saturating_sub(made) {
+        return Err(too_long());
+    }
+    Ok(())
+}
+
 /// The values from first to last, by steps that `next` takes.
 fn steps<T: PartialOrd + Copy>(
     first: T,
@@ -151,6 +162,7 @@ fn integers(call: &Call, kind: &DataType) -> Result<ArrayRef> {
             return Err(zero_step());
         }
         let (first, last) = (values[0].integer()?, values[1].integer()?);
+        check_length(first, last, step, all.len())?;
         steps(first, last, step > 0, |value| Ok(value.checked_add(step)), all)
     })?;
     let values: ArrayRef = match kind {
@@ -233,7 +245,12 @@ fn times(call: &Call, kind: &DataType) -> Result<ArrayRef> {
             };
             next_time(call, value, step)
         };
-        steps(end(values[0])?, end(values[1])?, step.span() > 0, next, all)
+        let (first, last) = (end(values[0])?, end(values[1])?);
+        // Days and months are of several lengths.
+        if step.months == 0 && step.days == 0 {
+            check_length(first, last, step.micros, all.len())?;
+        }
+        steps(first, last, step.span() > 0, next, all)
     })?;
     let values = TimestampMicrosecondArray::from(all);
     let values = if is_local { values } else { values.with_timezone("UTC") };
@@ -247,4 +264,26 @@ fn next_time(call: &Call, time: Value, step: Interval) -> Result<Option<i64>> {
     };
     let next = later(call, time, step)?;
     Ok(((next > before) == (step.span() > 0) && next != before).then_some(next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_values_as_there_is_room_for_are_made_and_one_more_is_refused() {
+        let most = i64::try_from(MOST).expect("a number");
+        for (first, last, step, made, is_made) in [
+            (1, most, 1, 0, true),
+            (1, most + 1, 1, 0, false),
+            (most, 1, -1, 0, true),
+            (0, -2 * most, -2, 0, false),
+            (1, most, 1, 1, false),
+            (5, 1, 1, MOST, true),
+            (i64::MIN, i64::MAX, 1, 0, false),
+        ] {
+            let checked = check_length(first, last, step, made);
+            assert_eq!(checked.is_ok(), is_made, "{first} to {last} by {step} after {made}");
+        }
+    }
 }

@@ -107,7 +107,7 @@ impl NumberPattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// Where its parts do not go together.
+    /// Where its parts conflict.
     pub fn new(pattern: &str) -> Result<Self> {
         let mut all = Self {
             parts: split(pattern),
@@ -210,7 +210,7 @@ impl NumberPattern {
     /// A number in the form of the pattern.
     ///
     /// # Errors
-    /// Where the number cannot be written so: what is no number, and Roman numbers.
+    /// For infinity and NaN.
     pub fn write(&self, number: &Number) -> Result<String> {
         if let Number::Double(value) = number
             && !value.is_finite()
@@ -220,16 +220,12 @@ impl NumberPattern {
             ));
         }
         if self.is_roman {
-            return self.written(
-                roman(number),
-                '+',
-                0,
-                &Self {
-                    pre: 0,
-                    post: 0,
-                    ..self.clone()
-                },
-            );
+            let pattern = Self {
+                pre: 0,
+                post: 0,
+                ..self.clone()
+            };
+            return Ok(self.written(roman(number), '+', 0, &pattern));
         }
         if self.is_scientific {
             let digits = scientific(number, self.post);
@@ -248,22 +244,22 @@ impl NumberPattern {
         };
         let whole = digits.find('.').unwrap_or(digits.len());
         let (digits, spaces) = if whole > pattern.pre {
-            // It does not fit.
+            // The number has more digits than the pattern has places.
             let mut signs = "#".repeat(pattern.pre + pattern.post + 1);
             signs.replace_range(pattern.pre..=pattern.pre, ".");
             (signs, 0)
         } else {
             (digits, pattern.pre - whole)
         };
-        self.written(digits, sign, spaces, &pattern)
+        Ok(self.written(digits, sign, spaces, &pattern))
     }
 
-    fn written(&self, digits: String, sign: char, spaces: usize, pattern: &Self) -> Result<String> {
+    fn written(&self, digits: String, sign: char, spaces: usize, pattern: &Self) -> String {
         let mut writer = Writer::new(pattern, &digits, sign, spaces);
         for part in &self.parts {
             writer.part(part);
         }
-        Ok(writer.text)
+        writer.text
     }
 }
 

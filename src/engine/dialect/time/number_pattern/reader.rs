@@ -8,7 +8,7 @@ use super::{NumberPattern, Part};
 /// Most digits of a number that is read.
 const MOST_DIGITS: usize = 38;
 
-/// A text that is read sign by sign.
+/// A text that is read character by character.
 struct Reader<'a> {
     rest: &'a str,
     is_negative: bool,
@@ -64,7 +64,7 @@ impl Reader<'_> {
         self.rest = signs.as_str();
     }
 
-    /// Takes a sign that stands here.
+    /// Reads a sign, where the next character is one.
     fn sign(&mut self) {
         self.is_negative |= self.rest.starts_with(['-', '<']);
         if self.rest.starts_with(['-', '+', '<', '>']) {
@@ -101,7 +101,7 @@ impl Reader<'_> {
                 self.is_behind_point = true;
                 self.pass();
             }
-            // Each digit of the pattern passes one sign of the text.
+            // Each digit of the pattern reads one character of the text.
             _ => self.pass(),
         }
     }

@@ -163,7 +163,7 @@ impl Found {
                 return Ok(first_iso_monday(year) + number - 1);
             }
             let (_, month_of_number, day_of_number) = ymd_of_days(days_of_ymd(year, 1, 1) + number - 1);
-            // Only what was not given, or is the first, is taken from it.
+            // As in PostgreSQL, month and day are replaced only where they were not given, or are 1.
             month = if month <= 1 { month_of_number } else { month };
             day = if day <= 1 { day_of_number } else { day };
         }

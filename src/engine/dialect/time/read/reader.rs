@@ -186,7 +186,7 @@ impl Reader {
         Some(())
     }
 
-    /// The time of the day; `None` where it is none, and none of a text without one.
+    /// The time of the day, or `Some(None)` for a text without one; `None` where the text has no valid time.
     pub fn time(&self) -> Option<Option<i64>> {
         let Some(time) = self.time else {
             return Some(None);

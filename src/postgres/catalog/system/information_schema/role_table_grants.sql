@@ -1,4 +1,4 @@
--- Whoever sees a table or view may read it, and no more.
+-- Users who see a table or view may read it, and do nothing else with it.
 select
     'pragati' as grantor,
     'PUBLIC' as grantee,

@@ -1,4 +1,4 @@
--- One row a view that the session sees. Its SQL is told to nobody, as PostgreSQL tells it to owners alone.
+-- One row a view that the session sees. Its SQL is not shown, as PostgreSQL shows it to owners alone.
 select
     'pragati' as table_catalog,
     'public' as table_schema,

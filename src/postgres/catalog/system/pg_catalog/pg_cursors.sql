@@ -1,4 +1,4 @@
--- Which cursors are open, a client knows itself.
+-- Always empty: the client's own open cursors are not listed.
 select
     cast(null as text) as name,
     cast(null as text) as statement,

@@ -1,4 +1,4 @@
--- Who sees which rows is configured, not a policy of SQL.
+-- Which rows a user sees is set in the configuration, not by policies in SQL.
 select
     cast(null as text) as schemaname,
     cast(null as text) as tablename,

@@ -1,4 +1,4 @@
--- What is prepared, a client knows itself.
+-- Always empty: the client's own prepared statements are not listed.
 select
     cast(null as text) as name,
     cast(null as text) as statement,

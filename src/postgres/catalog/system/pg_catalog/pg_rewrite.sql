@@ -1,4 +1,4 @@
--- There are no rules of rewriting.
+-- There are no rewrite rules.
 select *
 from library.pg_rewrite
 where false

@@ -1,4 +1,4 @@
--- The one role that owns everything. Who else may log in, nobody is told.
+-- The one role that owns everything. The users who may log in are not listed.
 select
     'pragati' as rolname,
     false as rolsuper,

@@ -1,4 +1,4 @@
--- Who else is connected, and what they ask, nobody is told.
+-- Always empty: a client does not learn which other clients are connected, nor their queries.
 select
     cast(null as int) as datid,
     cast(null as text) as datname,

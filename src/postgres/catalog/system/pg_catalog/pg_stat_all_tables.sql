@@ -1,4 +1,4 @@
--- What is read of which table, nobody counts.
+-- Always empty: reads are not counted by table.
 select
     cast(null as int) as relid,
     cast(null as text) as schemaname,

@@ -1,4 +1,4 @@
--- The one database; what is counted is at /metrics.
+-- The one database; its counters are at /metrics.
 select
     oid as datid,
     datname,

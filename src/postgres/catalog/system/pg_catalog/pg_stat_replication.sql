@@ -1,4 +1,4 @@
--- Nothing is written, so nobody follows what is written.
+-- Nothing is written, so there are no replicas.
 select
     cast(null as int) as pid,
     cast(null as int) as usesysid,

@@ -1,4 +1,4 @@
--- Who else is connected, nobody is told.
+-- Always empty: a client does not learn which other clients are connected.
 select
     cast(null as int) as pid,
     cast(null as boolean) as ssl,

@@ -1,4 +1,4 @@
--- Where tables are, nobody is told.
+-- Always empty: where the exports lie is not revealed.
 select * replace (
     cast(null as text[]) as spcacl,
     cast(null as text[]) as spcoptions

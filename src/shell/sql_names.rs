@@ -10,7 +10,7 @@ use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA};
 
 /// The names of one session, in ascending order.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub struct SqlNames {
     pub tables: Vec<TableName>,
     pub functions: Vec<String>,
 }
@@ -25,22 +25,15 @@ pub struct TableName {
 }
 
 /// Names that the editor reads and the shell updates.
-pub type SharedNames = Arc<RwLock<Names>>;
+pub type SharedSqlNames = Arc<RwLock<SqlNames>>;
 
-impl Names {
-    /// All names of `session`.
+impl SqlNames {
+    /// All names of `session`. Every view is planned for its columns.
     pub async fn of(session: &SessionContext) -> Result<Self, EngineError> {
         let state = session.state();
-        let default_catalog = &state.config_options().catalog.default_catalog;
-        let catalog = session.catalog(default_catalog);
         let mut tables = Vec::new();
         for schema_name in [TABLE_SCHEMA, RAW_SCHEMA] {
-            let Some(schema) = catalog.as_ref().and_then(|catalog| catalog.schema(schema_name)) else {
-                continue;
-            };
-            let mut names = schema.table_names();
-            names.sort_unstable();
-            for name in names {
+            for name in tables_in(session, schema_name) {
                 let reference = TableReference::partial(schema_name, name.as_str());
                 let table = session.table_provider(reference).await;
                 let table = table.map_err(EngineError::running(format!("rows of {name}")))?;
@@ -77,6 +70,15 @@ impl Names {
     pub fn table(&self, name: &str) -> Option<&TableName> {
         self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))
     }
+}
+
+/// The names of the tables and views in a schema of `session`, in ascending order.
+pub fn tables_in(session: &SessionContext, schema: &str) -> Vec<String> {
+    let catalog = session.catalog(&session.copied_config().options().catalog.default_catalog);
+    let schema = catalog.and_then(|catalog| catalog.schema(schema));
+    let mut names = schema.map_or_else(Vec::new, |schema| schema.table_names());
+    names.sort_unstable();
+    names
 }
 
 /// A name as SQL needs it: quoted where it is not plain.
