@@ -109,6 +109,12 @@ pub enum ExportsError {
         column: String,
         reason: String,
     },
+    #[error("table {table}: {file} cannot be read: {reason}; check the permissions and the connection")]
+    Unreachable {
+        table: String,
+        file: String,
+        reason: String,
+    },
     #[error("table {table}: {file} is not a readable Parquet file: {reason}; export it again or choose another --date")]
     Unreadable {
         table: String,

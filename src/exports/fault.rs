@@ -69,7 +69,7 @@ pub async fn explained(
 }
 
 /// The file that was removed, or written again, since it was listed; `None` for any other error.
-fn changed_file(error: &DataFusionError) -> Option<Path> {
+pub fn changed_file(error: &DataFusionError) -> Option<Path> {
     use object_store::Error::{NotFound, Precondition};
     match cause_of::<object_store::Error>(error)? {
         NotFound { path, .. } | Precondition { path, .. } => Path::parse(path).ok(),
@@ -77,7 +77,8 @@ fn changed_file(error: &DataFusionError) -> Option<Path> {
     }
 }
 
-fn cause_of<E: std::error::Error + 'static>(error: &DataFusionError) -> Option<&E> {
+/// The cause of this kind, where an error has one.
+pub fn cause_of<E: std::error::Error + 'static>(error: &DataFusionError) -> Option<&E> {
     let mut causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
         cause.source()
     });
