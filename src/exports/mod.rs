@@ -49,7 +49,7 @@ use no_delta::read_log;
 pub use blank::{is_blank, nonblank};
 pub use columns::{check_columns, check_contract, column_twice, misspelled_columns, misspelling};
 pub use contract::{Column, Kind, Table};
-pub use convert::{Unconvertible, canonical, canonical_array, canonical_call};
+pub use convert::{Unconvertible, canonical, canonical_array, canonical_call, ids_as_text};
 pub use dictionary_keys::with_dictionary_keys;
 pub use day_folder::DayName;
 pub use error::ExportsError;
