@@ -70,6 +70,10 @@ pub enum ExportsError {
         file: String,
         why: &'static str,
     },
+    #[error(
+        "table {table}: {file} was removed, or written again, while it was read; run again once the export is complete"
+    )]
+    Replaced { table: String, file: String },
     #[error("table {table}: {file} {why}, so rows may be missing; {remedy}")]
     NotListed {
         table: String,
@@ -103,6 +107,12 @@ pub enum ExportsError {
         table: String,
         file: String,
         column: String,
+        reason: String,
+    },
+    #[error("table {table}: {file} cannot be read: {reason}; check the permissions and the connection")]
+    Unreachable {
+        table: String,
+        file: String,
         reason: String,
     },
     #[error("table {table}: {file} is not a readable Parquet file: {reason}; export it again or choose another --date")]

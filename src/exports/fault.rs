@@ -16,6 +16,7 @@ use datafusion::parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use datafusion::parquet::errors::Result as ParquetResult;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::TryStreamExt;
+use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
 use super::contract::Column;
@@ -54,23 +55,38 @@ pub async fn explained(
     scan: &Arc<dyn ExecutionPlan>,
     context: &TaskContext,
 ) -> DataFusionError {
-    if is_of_store(&error) || has_cause::<ExportsError>(&error) {
+    if let Some(file) = changed_file(&error)
+        && let Some(config) = scan_config(scan)
+    {
+        let (table, file) = (table.to_owned(), displayed(config.object_store_url.as_str(), &file));
+        return DataFusionError::External(Box::new(ExportsError::Replaced { table, file }));
+    }
+    if cause_of::<object_store::Error>(&error).is_some() || cause_of::<ExportsError>(&error).is_some() {
         return error;
     }
     let fault = find_fault(table, columns, zone, scan, context).await;
     fault.map_or(error, |fault| DataFusionError::External(Box::new(fault)))
 }
 
-/// Whether the store failed, as opposed to the content of a file.
-fn is_of_store(error: &DataFusionError) -> bool {
-    has_cause::<object_store::Error>(error)
+/// The file that was removed, or written again, since it was listed; `None` for any other error.
+pub fn changed_file(error: &DataFusionError) -> Option<Path> {
+    use object_store::Error::{NotFound, Precondition};
+    match cause_of::<object_store::Error>(error)? {
+        NotFound { path, .. } | Precondition { path, .. } => Path::parse(path).ok(),
+        _ => None,
+    }
 }
 
-fn has_cause<E: std::error::Error + 'static>(error: &DataFusionError) -> bool {
-    let causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
+/// The cause of this kind, where an error has one.
+pub fn cause_of<E: std::error::Error + 'static>(error: &DataFusionError) -> Option<&E> {
+    let mut causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
         cause.source()
     });
-    causes.into_iter().any(|cause| cause.is::<E>())
+    causes.find_map(|cause| cause.downcast_ref::<E>())
+}
+
+fn scan_config(scan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
+    data_source(scan)?.data_source().downcast_ref::<FileScanConfig>()
 }
 
 async fn find_fault(
@@ -80,8 +96,7 @@ async fn find_fault(
     scan: &Arc<dyn ExecutionPlan>,
     context: &TaskContext,
 ) -> Option<ExportsError> {
-    let source = data_source(scan)?;
-    let config = source.data_source().downcast_ref::<FileScanConfig>()?;
+    let config = scan_config(scan)?;
     let store = context.runtime_env().object_store(&config.object_store_url).ok()?;
     let read = read_columns(columns, scan, config);
     for file in files_of(config) {

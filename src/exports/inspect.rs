@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use super::all_null::perhaps_all_null;
 use super::error::ExportsError;
+use super::fault::{cause_of, changed_file};
 use super::footer::Footer;
 use super::listing::{DayFile, Partition};
 use super::panics::{step_without_panic, without_panic};
@@ -138,11 +139,7 @@ async fn read_footer(
     budgets: &Budgets,
     schemas: &SchemaOfLast,
 ) -> Result<InspectedFile, ExportsError> {
-    let unreadable = |error: DataFusionError| ExportsError::Unreadable {
-        table: table.name.clone(),
-        file: table.location.display(&file.object.location),
-        reason: error.strip_backtrace(),
-    };
+    let unreadable = |error: DataFusionError| unreadable(table, file, &error);
     let (footer, whole) = without_panic(fetch(table, file)).await.map_err(unreadable)?;
     let rows = row_count(table, file, &footer)?;
     let exported = step_without_panic(|| schemas.exported(&footer)).map_err(unreadable)?;
@@ -170,6 +167,18 @@ async fn read_footer(
             .all(has_sound_statistics),
         footer: Arc::new(Footer::new(&file.object, cached, whole)),
     })
+}
+
+/// The error for a file whose footer cannot be read. What the store refuses is no fault of the file.
+fn unreadable(table: &TableFiles, file: &DayFile, error: &DataFusionError) -> ExportsError {
+    let is_changed = changed_file(error).is_some();
+    let (table, file) = (table.name.clone(), table.location.display(&file.object.location));
+    let reason = error.strip_backtrace();
+    match cause_of::<object_store::Error>(error) {
+        Some(_) if is_changed => ExportsError::Replaced { table, file },
+        Some(_) => ExportsError::Unreachable { table, file, reason },
+        None => ExportsError::Unreadable { table, file, reason },
+    }
 }
 
 /// Fetches the footer of a file, and all bytes of a file that is small enough for one request.
@@ -341,6 +350,60 @@ mod count_tests {
                 "{refused}"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod refusal_tests {
+    use object_store::Error;
+    use object_store::path::Path;
+
+    use super::*;
+    use crate::exports::Location;
+
+    fn message(error: impl Into<DataFusionError>) -> String {
+        let object = ObjectMeta {
+            location: Path::from("users/part-0.parquet"),
+            last_modified: chrono::DateTime::UNIX_EPOCH,
+            size: 100,
+            e_tag: None,
+            version: None,
+        };
+        let file = DayFile {
+            object,
+            partitions: Vec::new(),
+        };
+        let table = TableFiles {
+            name: "users".to_owned(),
+            location: Location::parse("/").expect("a folder"),
+            files: Vec::new(),
+        };
+        unreadable(&table, &file, &error.into()).to_string()
+    }
+
+    #[test]
+    fn what_the_store_refuses_is_no_fault_of_the_file() {
+        let of_store = |error: fn(String, Box<dyn std::error::Error + Send + Sync>) -> Error| {
+            let refused = error("users/part-0.parquet".to_owned(), "refused".into());
+            message(ParquetError::External(Box::new(refused)))
+        };
+        let denied = of_store(|path, source| Error::PermissionDenied { path, source });
+        assert!(
+            denied.starts_with("table users: /users/part-0.parquet cannot be read: "),
+            "{denied}"
+        );
+        assert!(denied.ends_with("check the permissions and the connection"), "{denied}");
+        for changed in [
+            of_store(|path, source| Error::NotFound { path, source }),
+            of_store(|path, source| Error::Precondition { path, source }),
+        ] {
+            assert!(
+                changed.contains("was removed, or written again, while it was read"),
+                "{changed}"
+            );
+        }
+        let damaged = message(ParquetError::General("corrupt footer".to_owned()));
+        assert!(damaged.contains("is not a readable Parquet file"), "{damaged}");
     }
 }
 

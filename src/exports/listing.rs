@@ -314,7 +314,7 @@ async fn look_into(
     let is_parquet = object.size >= SHORTEST_PARQUET && {
         let ends = [0..4, object.size - 4..object.size];
         let read = location.store.get_ranges(&object.location, &ends).await;
-        let ends = read.map_err(|error| ExportsError::Unreadable {
+        let ends = read.map_err(|error| ExportsError::Unreachable {
             table: table.to_owned(),
             file: location.display(&object.location),
             reason: one_line(&error),

@@ -247,7 +247,8 @@ impl SnapshotTable {
             .of_files
             .iter()
             .filter(|field| has_dictionary_keys(field.data_type()));
-        let footers = KnownFooters::new(store, filter.is_some());
+        let is_on_disk = self.store.as_str().starts_with("file:");
+        let footers = KnownFooters::new(store, is_on_disk, filter.is_some());
         let footers = footers.with_dictionary_keys(dictionary_keys.map(|field| field.name().clone()));
         source = source.with_parquet_file_reader_factory(Arc::new(footers));
         if let Some(filter) = filter {

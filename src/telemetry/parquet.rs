@@ -7,11 +7,12 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{cast, filter_record_batch};
-use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, FieldRef, Int64Type, TimeUnit};
 use datafusion::arrow::error::ArrowError;
 
 use super::event::Time;
 use super::rows::{self, EventColumns};
+use crate::exports::ids_as_text;
 
 /// The columns that are read.
 pub const COLUMNS: [&str; 7] = ["eid", "ets", "mid", "actor", "context", "object", "edata"];
@@ -44,25 +45,30 @@ pub fn events(read: &RecordBatch, arrived_on: i32) -> Result<(RecordBatch, Vec<u
     Ok((filter_record_batch(&all, &are_events)?, without))
 }
 
+/// Values of a field, with its definition in the file, whose metadata tells UUIDs from other bytes.
+type Part = (FieldRef, ArrayRef);
+
 /// The field at a path, NULL where an object above it is NULL; `None` where the file does not have the field.
-fn part(object: &StructArray, path: &[&str]) -> Option<ArrayRef> {
+fn part(object: &StructArray, path: &[&str]) -> Option<Part> {
     let (name, below) = path.split_first()?;
-    let column = object.column_by_name(name)?;
+    let (place, field) = object.fields().find(name)?;
+    let column = object.column(place);
     let nulls = NullBuffer::union(object.nulls(), column.nulls());
     let column = make_array(column.to_data().into_builder().nulls(nulls).build().ok()?);
     if below.is_empty() {
-        return Some(column);
+        return Some((Arc::clone(field), column));
     }
     part(column.as_struct_opt()?, below)
 }
 
-fn as_text(column: Option<ArrayRef>, rows: usize) -> Result<ArrayRef, ArrowError> {
-    let column = column.filter(|column| is_text(column.data_type()));
-    match column {
+fn as_text(part: Option<Part>, rows: usize) -> Result<ArrayRef, ArrowError> {
+    let texts = match part {
         // The cast gives NULL for bytes that are not UTF-8.
-        Some(column) => cast(&column, &DataType::Utf8View),
-        None => Ok(new_null_array(&DataType::Utf8View, rows)),
-    }
+        Some((_, column)) if is_text(column.data_type()) => Some(cast(&column, &DataType::Utf8View)?),
+        Some((field, column)) => ids_as_text(&field, &column),
+        None => None,
+    };
+    Ok(texts.unwrap_or_else(|| new_null_array(&DataType::Utf8View, rows)))
 }
 
 /// Whether values are texts, or ids that were written as numbers.
@@ -74,8 +80,8 @@ fn is_text(found: &DataType) -> bool {
     }
 }
 
-fn as_time(column: Option<ArrayRef>, rows: usize) -> Result<ArrayRef, ArrowError> {
-    let Some(column) = column else {
+fn as_time(part: Option<Part>, rows: usize) -> Result<ArrayRef, ArrowError> {
+    let Some((_, column)) = part else {
         return Ok(new_null_array(&DataType::Int64, rows));
     };
     let times: Int64Array = match column.data_type() {
@@ -110,10 +116,13 @@ fn kept_times(times: &ArrayRef) -> Int64Array {
         .collect()
 }
 
-fn as_cdata(column: Option<ArrayRef>, rows: usize) -> Result<ArrayRef, ArrowError> {
-    let lists = column.and_then(|column| match column.data_type() {
+fn as_cdata(part_of_context: Option<Part>, rows: usize) -> Result<ArrayRef, ArrowError> {
+    let lists = part_of_context.and_then(|(_, column)| match column.data_type() {
         DataType::List(_) => Some(column),
-        DataType::LargeList(item) => cast(&column, &DataType::List(Arc::clone(item))).ok(),
+        DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item) => cast(&column, &DataType::List(Arc::clone(item))).ok(),
         _ => None,
     });
     let none = || rows::cdata(OffsetBuffer::new_zeroed(rows), as_text(None, 0)?, as_text(None, 0)?);
@@ -143,4 +152,58 @@ fn as_cdata(column: Option<ArrayRef>, rows: usize) -> Result<ArrayRef, ArrowErro
     let places = datafusion::arrow::array::UInt32Array::from_iter_values(places);
     let kept = |name| datafusion::arrow::compute::take(&text(name)?, &places, None);
     rows::cdata(OffsetBuffer::from_lengths(lengths), kept("type")?, kept("id")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{
+        Decimal128Array, FixedSizeBinaryArray, FixedSizeListArray, ListViewArray, StringArray,
+    };
+    use datafusion::arrow::buffer::ScalarBuffer;
+    use datafusion::arrow::datatypes::Field;
+
+    use super::*;
+
+    fn text(field: Field, values: impl Array + 'static) -> Option<String> {
+        let texts = as_text(Some((Arc::new(field), Arc::new(values))), 1).expect("texts");
+        let texts = texts.as_string_view();
+        texts.is_valid(0).then(|| texts.value(0).to_owned())
+    }
+
+    #[test]
+    fn ids_may_have_the_types_that_exports_may() {
+        let bytes = || FixedSizeBinaryArray::try_from_iter([[7_u8; 16]].into_iter()).expect("bytes");
+        let field = || Field::new("mid", DataType::FixedSizeBinary(16), true);
+        let name = ("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned());
+        let uuid = text(field().with_metadata([name].into()), bytes());
+        assert_eq!(uuid.as_deref(), Some("07070707-0707-0707-0707-070707070707"));
+        assert_eq!(text(field(), bytes()), None);
+        let number = |scale| {
+            let number = Decimal128Array::from(vec![77]).with_precision_and_scale(20, scale);
+            let number = number.expect("a decimal");
+            text(Field::new("mid", number.data_type().clone(), true), number)
+        };
+        assert_eq!(number(0).as_deref(), Some("77"));
+        assert_eq!(number(1), None);
+    }
+
+    #[test]
+    fn lists_may_have_any_layout() {
+        let column = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+        let field = |name: &str| Arc::new(Field::new(name, DataType::Utf8, true));
+        let entries = StructArray::from(vec![(field("type"), column("Batch")), (field("id"), column("b1"))]);
+        let item = Arc::new(Field::new("item", entries.data_type().clone(), true));
+        let entries: ArrayRef = Arc::new(entries);
+        let fixed = FixedSizeListArray::try_new(Arc::clone(&item), 1, Arc::clone(&entries), None);
+        let (offsets, sizes) = (ScalarBuffer::from(vec![0_i32]), ScalarBuffer::from(vec![1_i32]));
+        let view = ListViewArray::try_new(item, offsets, sizes, entries, None);
+        let lists: [ArrayRef; 2] = [Arc::new(fixed.expect("a list")), Arc::new(view.expect("a list"))];
+        for list in lists {
+            let field = Arc::new(Field::new("cdata", list.data_type().clone(), true));
+            let cdata = as_cdata(Some((field, list)), 1).expect("entries");
+            let entries = cdata.as_list::<i32>().value(0);
+            let id = entries.as_struct().column_by_name("id").expect("ids");
+            assert_eq!(id.as_string_view().iter().collect::<Vec<_>>(), [Some("b1")]);
+        }
+    }
 }

@@ -200,6 +200,22 @@ mod damaged_files {
         }
     }
 
+    #[test]
+    fn a_footer_that_names_bytes_beyond_the_file_is_refused() {
+        let exports = TestExports::small();
+        let path = exports.file("users");
+        let beyond = with_columns(&footer(&path), |column| {
+            if column.column_path().string() != "first_name" {
+                return column.clone();
+            }
+            let column = column.clone().into_builder().set_dictionary_page_offset(None);
+            column.set_data_page_offset(10_000_000).build().expect("a column")
+        });
+        replace_footer(&path, &beyond);
+        let words = ["table users", "part-00000.parquet", "column first_name"];
+        assert_each_command_says(&exports, &words);
+    }
+
     /// Overwrites the pages of a column's first chunk.
     fn overwrite_column(path: &Path, name: &str) {
         let found = footer(path);

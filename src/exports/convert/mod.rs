@@ -24,7 +24,7 @@ use datafusion::arrow::compute::{cast, max, min, take};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::arrow::error::ArrowError;
 
-use super::contract::{Column, Kind};
+use super::contract::{Column, Kind, Table};
 use crate::zone::Zone;
 
 pub use function::{canonical, canonical_call};
@@ -94,6 +94,17 @@ pub fn canonical_array(
         Kind::Timestamp => time::times(column, values, zone),
         Kind::Date => date::dates(column, values, zone),
     }
+}
+
+/// Ids as text, of any type that the contract accepts for ids; `None` for other types, and where a value is no id. `field`
+/// is the field in the file.
+pub fn ids_as_text(field: &Field, values: &ArrayRef) -> Option<ArrayRef> {
+    let column = Table::Users.column("user_id")?;
+    if !column.kind.accepts(field) {
+        return None;
+    }
+    // Only dates need the zone.
+    canonical_array(column, field, values, &Zone::utc()).ok()
 }
 
 /// The error for a column of an unsupported type, at the first row that has a value.

@@ -496,6 +496,25 @@ fn dates_are_the_day_written_or_the_local_day_of_an_instant() {
         dates(StringArray::from(vec!["9999-12-31", "0001-01-01"])),
         [Some(2_932_896), Some(-719_162)]
     );
+    let ends = [Some(2_932_896), Some(-719_162)];
+    assert_eq!(dates(Date32Array::from(ends.to_vec())), ends);
+    for (beyond, shown) in [
+        (2_932_897, "2932897 days"),
+        (-719_163, "-719163 days"),
+        (i32::MAX, "infinity"),
+        (i32::MIN, "-infinity"),
+    ] {
+        let refused = refusal(Kind::Date, Date32Array::from(vec![Some(day), None, Some(beyond)]));
+        assert_eq!(refused.row, 2);
+        assert!(refused.reason.starts_with(shown), "{}", refused.reason);
+        assert!(
+            refused
+                .mapping
+                .is_some_and(|mapping| mapping.starts_with("case when column between"))
+        );
+    }
+    let refused = refusal(Kind::Date, StringArray::from(vec!["0000-12-31"]));
+    assert_eq!((refused.row, refused.mapping), (0, None));
     let refused = refusal(Kind::Date, StringArray::from(vec!["2026-11-22", "01/02/2026"]));
     assert_eq!(
         (refused.row, refused.mapping.as_deref()),
