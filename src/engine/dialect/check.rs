@@ -168,9 +168,13 @@ fn is_equality(condition: &Expr) -> bool {
     matches!(condition, Expr::BinaryExpr(BinaryExpr { op: Operator::Eq, .. }))
 }
 
-/// The engine takes a number for the days or microseconds since 1970.
+/// The engine takes a number for the days or microseconds since 1970. A value with parameters passes: its type is known
+/// only when they have values.
 fn is_cast(cast: &Cast, schema: &DFSchema) -> Result<()> {
     let to = cast.field.data_type();
+    if cast.expr.exists(|part| Ok(matches!(part, Expr::Placeholder(_))))? {
+        return Ok(());
+    }
     let is_time = matches!(to, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
     match kind(&cast.expr, schema) {
         Some(from) if is_time && is_number(&from) => plan_err!(
