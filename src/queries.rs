@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::common::{ParamValues, Result as EngineResult, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use include_dir::{Dir, include_dir};
 
 use crate::engine::EngineError;
+use crate::engine::dialect::precedence;
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
 
@@ -312,20 +313,30 @@ impl Query {
     /// # Errors
     /// The SQL is wrong, or names a table or column that is not there.
     pub async fn plan(&self, session: &SessionContext, parameters: &Parameters) -> Result<DataFrame, EngineError> {
-        let read_only = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false);
-        let planned = session
-            .sql_with_options(&self.sql, read_only)
-            .await
-            .and_then(|frame| frame.with_param_values(parameters.values()));
-        planned.map_err(EngineError::running(format!("query {}", self.source)))
+        let planned = planned(&self.sql, session).await;
+        let bound = planned.and_then(|frame| frame.with_param_values(parameters.values()));
+        bound.map_err(EngineError::running(format!("query {}", self.source)))
     }
+}
+
+/// Plans SQL that only reads, as the session does, with PostgreSQL's precedence of operators.
+async fn planned(sql: &str, session: &SessionContext) -> EngineResult<DataFrame> {
+    let state = session.state();
+    let mut statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
+    precedence::bind_statement(&mut statement);
+    let plan = state.statement_to_plan(statement).await?;
+    let read_only = SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false);
+    read_only.verify_plan(&plan)?;
+    session.execute_logical_plan(plan).await
 }
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::util::pretty::pretty_format_batches;
+
     use super::*;
 
     #[test]
@@ -393,6 +404,32 @@ mod tests {
                 .to_string(),
             "query reports/report_of_batch has no parameter day; known: batch_id"
         );
+    }
+
+    fn query(sql: &'static str) -> Query {
+        Query {
+            name: "mine".to_owned(),
+            source: "mine.sql".to_owned(),
+            sql: Cow::Borrowed(sql),
+        }
+    }
+
+    #[tokio::test]
+    async fn comparisons_with_nulls_end_before_and() {
+        let session = SessionContext::new();
+        let both = query("select a is distinct from b and c as d from (values (true, false, false)) t(a, b, c)");
+        let frame = both.plan(&session, &Parameters::default()).await.expect("planned");
+        let rows = frame.collect().await.expect("rows");
+        let table = pretty_format_batches(&rows).expect("a table").to_string();
+        assert!(table.contains("| false |"), "{table}");
+    }
+
+    #[tokio::test]
+    async fn a_query_changes_nothing() {
+        let session = SessionContext::new();
+        let view = query("create view v as select 1 as one");
+        assert!(view.plan(&session, &Parameters::default()).await.is_err());
+        assert!(!session.table_exist("v").expect("a catalog"));
     }
 
     #[test]

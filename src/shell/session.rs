@@ -19,7 +19,7 @@ use super::shown::shown;
 use super::sql_names::{SqlNames, tables_in};
 use crate::catalog::Catalog;
 use crate::config::{Config, DateChoice};
-use crate::engine::dialect::{self, forms, time};
+use crate::engine::dialect::{self, forms, precedence, time};
 use crate::engine::{EngineError, EngineThreads, RunningQuery, TABLE_SCHEMA};
 use crate::ids::SnapshotDate;
 use crate::nightly::read_view_from_output;
@@ -194,6 +194,7 @@ fn of_postgresql(sql: &str) -> Result<VecDeque<Statement>, DataFusionError> {
 fn rewrite(statement: &mut Statement) -> Result<(), ShellError> {
     match statement {
         Statement::Statement(statement) => {
+            precedence::bind(statement);
             dialect::name_columns(statement);
             forms::rewrite(statement).map_err(EngineError::running(WHAT))?;
             let understood = time::zone_setting(statement).and_then(|()| time::in_statement(statement));

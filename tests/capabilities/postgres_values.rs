@@ -8,7 +8,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 205] = [
+const ANSWERS: [(&str, &str); 210] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -651,6 +651,26 @@ const ANSWERS: [(&str, &str); 205] = [
     (
         "select v.d, (select count(*) from (values (timestamp '2026-01-01 10:00'), (timestamp '2026-01-01 12:00')) e(t) where e.t::date = v.d) from (values (date '2026-01-01'), (date '2026-01-02')) v(d) order by 1",
         "d DATE, count INT8 = 2026-01-01|2 / 2026-01-02|0",
+    ),
+    (
+        "select 'a' is distinct from 'b' and false, true or null::text is distinct from 'x' and false",
+        "?column? BOOL, ?column? BOOL = f|t",
+    ),
+    (
+        "select n, a is distinct from b and c as d, a is not distinct from b or c as e, not a is distinct from b and c as f, c and a is distinct from b or c as g, b or a is distinct from c and b as h, a = not b is distinct from c or c as i from (values (1, true, false, false), (2, true, true, true), (3, null, false, true), (4, false, true, false)) t(n, a, b, c) order by n",
+        "n INT4, d BOOL, e BOOL, f BOOL, g BOOL, h BOOL, i BOOL = 1|f|f|f|f|f|t / 2|f|t|t|t|t|t / 3|t|t|f|t|f|t / 4|f|f|f|f|t|t",
+    ),
+    (
+        "select x from (values ('a', true), ('b', false), ('t1', true), (null, true)) v(x, known) where x is distinct from 't1' and known order by 1",
+        "x TEXT = a / ∅",
+    ),
+    (
+        "select count(*) filter (where x is not distinct from 1 or x > 2) from (values (1), (2), (3), (null)) v(x)",
+        "count INT8 = 2",
+    ),
+    (
+        "select @ -5 + 3, |/ 16 + 9, ~1 + 1, 2 * ~1 - 1, @ -5 * 2 + 1, (@ -5) + 3",
+        "?column? INT4, ?column? FLOAT8, ?column? INT4, ?column? INT4, ?column? INT4, ?column? INT4 = 2|5|-3|-2|9|8",
     ),
 ];
 

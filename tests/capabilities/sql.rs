@@ -49,6 +49,15 @@ fn several_statements_build_on_each_other() {
 }
 
 #[test]
+fn comparisons_with_nulls_end_before_and() {
+    let view = "create view v as select a is distinct from b and c as d from (values (true, false, false)) t(a, b, c)";
+    insta::assert_snapshot!(csv(&format!("{view}; select d, d is not distinct from d and d as e from v")), @r"
+    d,e
+    false,false
+    ");
+}
+
+#[test]
 fn tables_and_views_of_the_snapshot_cannot_be_replaced_whatever_their_names() {
     let exports = TestExports::small().table("people", "select 1 as id");
     let config = exports.config("other_tables.\"Our People\" = 'people'");

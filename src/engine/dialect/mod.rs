@@ -9,6 +9,7 @@
 //! `statement` holds the rewrites, a file each, and `forms` those of whole queries with what plans them; `numbers`,
 //! `texts`, `arrays` and `json` the functions, types and aggregates; `planner` the operators. A new function is one
 //! entry in a table there. `time` has all about dates, times, zones and intervals, and holds in every session.
+//! `precedence` comes before all rewrites, for built-in queries too.
 
 pub mod arrays;
 mod check;
@@ -17,6 +18,7 @@ mod function;
 pub mod json;
 pub mod numbers;
 mod planner;
+pub mod precedence;
 mod statement;
 pub mod syntax;
 pub mod texts;

@@ -17,7 +17,7 @@ use datafusion_pg_catalog::sql::rules::{
 };
 
 use super::{copy, statement_limits};
-use crate::engine::dialect::{self, forms, time};
+use crate::engine::dialect::{self, forms, precedence, time};
 use crate::postgres::catalog::{listings, row_addresses, system};
 use crate::postgres::error::QueryError;
 
@@ -58,7 +58,7 @@ impl Parse {
         statement_limits::check_depth(&tokens)?;
         let parser = Parser::new(&dialect).with_recursion_limit(PARSER_DEPTH);
         let mut parser = parser.with_tokens_with_locations(forms::as_read(tokens));
-        let statements = match read(&mut parser) {
+        let mut statements = match read(&mut parser) {
             Ok(statements) => statements,
             // Some queries of tools cannot be parsed, and are replaced as a whole.
             Err(error) => {
@@ -71,6 +71,7 @@ impl Parse {
         for statement in &statements {
             statement_limits::check_size(statement)?;
         }
+        precedence::bind(&mut statements);
         let about_system: Vec<bool> = statements.iter().map(system::is_about_system).collect();
         let known = match about_system.contains(&true) {
             true => self.system.parse(sql).unwrap_or_default(),
