@@ -15,13 +15,8 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 npm init --yes >/dev/null
 npm install --silent --no-audit --no-fund crontzconvert@1.1.1
-cat >schedules.mjs <<'NODE'
-import assert from 'node:assert'
-import { createRequire } from 'node:module'
-import path from 'node:path'
-
-// The package's entry for Node.js is a browser bundle, which its name finds by require alone.
-const require = createRequire(path.resolve('schedules.mjs'))
+cat >schedules.cjs <<'NODE'
+const assert = require('node:assert')
 const { convert } = require('crontzconvert')
 
 const expected = [
@@ -36,4 +31,4 @@ for (const [india, utc] of expected) {
   assert.equal(converted, utc, 'the behaviour has changed')
 }
 NODE
-node schedules.mjs
+node schedules.cjs

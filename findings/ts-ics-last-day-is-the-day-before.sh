@@ -15,12 +15,8 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 npm init --yes >/dev/null
 npm install --silent --no-audit --no-fund ts-ics@2.4.6 rrule@2.8.1
-cat >dates.mjs <<'NODE'
-import assert from 'node:assert'
-import { createRequire } from 'node:module'
-import path from 'node:path'
-
-const require = createRequire(path.resolve('dates.mjs'))
+cat >dates.cjs <<'NODE'
+const assert = require('node:assert')
 const { convertIcsCalendar, extendByRecurrenceRule } = require('ts-ics')
 const { RRule } = require('rrule')
 
@@ -48,4 +44,4 @@ for (const [start, rule, dates, right] of expected) {
   assert.equal(seen, dates, 'the behaviour has changed')
 }
 NODE
-node dates.mjs
+node dates.cjs
