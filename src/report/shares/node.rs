@@ -10,6 +10,7 @@ use datafusion::common::{DataFusionError, Result, internal_err, project_schema};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{Distribution, EquivalenceProperties};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements, Partitioning,
@@ -22,7 +23,7 @@ use super::super::error::ReportError;
 use super::tables::TaskTables;
 use super::{AllUsers, EXCHANGED, Recipe};
 use crate::details::{Assembly, Batches, Scope, assemble, details_schema, listed_batches};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, measured};
 
 /// Assembles rows of `enrolment_details`: each partition the parts in the same partition of the exchanged tables, one
 /// after the other, so that its rows are ordered by batch and user.
@@ -38,6 +39,7 @@ pub struct ExchangedDetailsExec {
     folder: Option<PathBuf>,
     /// All users, read once for all partitions of a task.
     all_users: Arc<OnceCell<AllUsers>>,
+    metrics: ExecutionPlanMetricsSet,
     properties: Arc<PlanProperties>,
 }
 
@@ -65,6 +67,7 @@ impl ExchangedDetailsExec {
             columns,
             folder,
             all_users: Arc::default(),
+            metrics: ExecutionPlanMetricsSet::new(),
             properties: Arc::new(properties),
         })
     }
@@ -154,7 +157,12 @@ impl ExecutionPlan for ExchangedDetailsExec {
             Ok::<_, DataFusionError>(rows.map(move |rows| projected(&rows?, &details.columns)))
         };
         let rows = futures::stream::once(rows).try_flatten();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+        let rows = Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows));
+        Ok(measured(rows, BaselineMetrics::new(&self.metrics, partition)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 }
 
