@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::network::Network;
 use crate::support::{free_port, pragati, wait_at_most};
 
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What all processes of a cluster are started with.
 #[derive(Debug, Clone, Default)]
