@@ -2,19 +2,19 @@
 //!
 //! A statement reads a few of the views, and planning all of them takes longer than many a statement.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::prelude::SessionContext;
 use tokio::sync::OnceCell;
 
 use super::view_order::{queries_of_views, view_of};
 use super::{Catalog, CatalogError, views};
-use crate::engine::{CATALOG, TABLE_SCHEMA};
+use crate::engine::{CATALOG, LayeredSchema, TABLE_SCHEMA};
 
 /// The views of one catalog.
 pub struct LazyViews {
@@ -66,29 +66,27 @@ impl LazyViews {
     }
 }
 
-/// A schema with tables, and with views that are planned when they are read. A table hides a view of its name.
+/// The schema of the views alone, below that of the tables, which hide views of their names.
 #[derive(Debug, Default)]
-pub struct SchemaWithViews {
-    tables: MemorySchemaProvider,
+pub struct SchemaOfViews {
     /// The catalog that the views belong to keeps them alive: it has the session of this schema.
     views: OnceLock<Weak<LazyViews>>,
-    /// The names of views that were deregistered.
-    deregistered: Mutex<BTreeSet<String>>,
 }
 
-impl SchemaWithViews {
-    /// An empty schema, in place of that of the canonical tables in `session`.
+impl SchemaOfViews {
+    /// A schema without views, and above it an empty one of tables, in place of that of the canonical tables in `session`.
     ///
     /// # Errors
     /// Where the schema cannot be registered.
     pub fn registered_in(session: &SessionContext) -> Result<Arc<Self>, CatalogError> {
-        let schema = Arc::new(Self::default());
+        let views = Arc::new(Self::default());
+        let tables = LayeredSchema::over(Arc::clone(&views) as Arc<dyn SchemaProvider>);
         if let Some(schemas) = session.catalog(CATALOG) {
             schemas
-                .register_schema(TABLE_SCHEMA, Arc::clone(&schema) as Arc<dyn SchemaProvider>)
+                .register_schema(TABLE_SCHEMA, Arc::new(tables))
                 .map_err(CatalogError::registering(TABLE_SCHEMA))?;
         }
-        Ok(schema)
+        Ok(views)
     }
 
     /// Adds views. Only the first call does.
@@ -99,60 +97,26 @@ impl SchemaWithViews {
     fn views(&self) -> Option<Arc<LazyViews>> {
         self.views.get()?.upgrade()
     }
-
-    fn is_deregistered(&self, view: &str) -> bool {
-        let names = self.deregistered.lock().unwrap_or_else(PoisonError::into_inner);
-        names.contains(view)
-    }
-
-    fn has_view(&self, name: &str) -> bool {
-        let is_known = self.views().is_some_and(|views| views.views.contains_key(name));
-        is_known && !self.is_deregistered(name)
-    }
 }
 
 #[async_trait]
-impl SchemaProvider for SchemaWithViews {
+impl SchemaProvider for SchemaOfViews {
     fn table_names(&self) -> Vec<String> {
-        let mut names: BTreeSet<String> = self.tables.table_names().into_iter().collect();
-        if let Some(views) = self.views() {
-            let of_views = views.views.keys().filter(|name| !self.is_deregistered(name));
-            names.extend(of_views.map(|&name| name.to_owned()));
-        }
-        names.into_iter().collect()
+        let views = self.views();
+        let names = views.iter().flat_map(|views| views.views.keys());
+        names.map(|&name| name.to_owned()).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if let Some(table) = self.tables.table(name).await? {
-            return Ok(Some(table));
-        }
-        match self.views() {
-            Some(views) if !self.is_deregistered(name) => {
-                let view = views.view(name).await;
-                view.map_err(|error| DataFusionError::External(Box::new(error)))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn register_table(&self, name: String, table: Arc<dyn TableProvider>) -> Result<Option<Arc<dyn TableProvider>>> {
-        self.tables.register_table(name, table)
-    }
-
-    /// A view that was not planned is removed without planning it, so it is not returned.
-    fn deregister_table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if self.tables.table_exist(name) {
-            return self.tables.deregister_table(name);
-        }
-        if self.has_view(name) {
-            let mut names = self.deregistered.lock().unwrap_or_else(PoisonError::into_inner);
-            names.insert(name.to_owned());
-        }
-        Ok(None)
+        let Some(views) = self.views() else {
+            return Ok(None);
+        };
+        let view = views.view(name).await;
+        view.map_err(|error| DataFusionError::External(Box::new(error)))
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.tables.table_exist(name) || self.has_view(name)
+        self.views().is_some_and(|views| views.views.contains_key(name))
     }
 }
 

@@ -46,7 +46,7 @@ use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
 use crate::zone::Zone;
-use lazy_views::{LazyViews, SchemaWithViews};
+use lazy_views::{LazyViews, SchemaOfViews};
 pub use mapping::Readings;
 use mapping::SharedSteps;
 pub use mappings::MappingRules;
@@ -145,7 +145,7 @@ impl Catalog {
             temp_dir: config.temp_folder(),
             cluster,
         })?;
-        let schema = SchemaWithViews::registered_in(&session)?;
+        let schema = SchemaOfViews::registered_in(&session)?;
         let mappings = Mappings::configured(config, &queries, &session)?;
         let folders = table_folders(config, &root, &mappings)?;
         let telemetry = Telemetry::find(config, &root).await?;
@@ -363,9 +363,9 @@ impl Catalog {
         Ok(malformed.map(|outcome| outcome.malformed).sum())
     }
 
-    /// Adds the views to `schema`, that of the session. Those of a site's own queries are planned now, so that their
+    /// Adds the views to `schema`, that of the session's views. Those of a site's own queries are planned now, so that their
     /// mistakes are told before any work begins; built-in ones when they are read.
-    async fn add_views(&mut self, schema: &SchemaWithViews, has_batches: bool) -> Result<(), CatalogError> {
+    async fn add_views(&mut self, schema: &SchemaOfViews, has_batches: bool) -> Result<(), CatalogError> {
         if !has_batches {
             views::register_batches(self).await?;
         }

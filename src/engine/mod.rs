@@ -38,6 +38,7 @@ pub(crate) use crate::plan_nodes::{column_names, leaf, one_input, statistics_of_
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;
 pub use error::{EngineError, is_disk_full};
+pub use layered_schema::LayeredSchema;
 pub use limits::{QueryLimits, SharedLimits};
 pub use materialised::materialised;
 pub use materialised_table::materialised_table;

@@ -297,15 +297,35 @@ fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
+/// A table of users and its only file.
+#[cfg(test)]
+fn one_file() -> (TableFiles, DayFile) {
+    let object = ObjectMeta {
+        location: object_store::path::Path::from("users/part-0.parquet"),
+        last_modified: chrono::DateTime::UNIX_EPOCH,
+        size: 100,
+        e_tag: None,
+        version: None,
+    };
+    let file = DayFile {
+        object,
+        partitions: Vec::new(),
+    };
+    let table = TableFiles {
+        name: "users".to_owned(),
+        location: crate::exports::Location::parse("/").expect("a folder"),
+        files: Vec::new(),
+    };
+    (table, file)
+}
+
 #[cfg(test)]
 mod count_tests {
     use datafusion::parquet::file::metadata::{FileMetaData, ParquetMetaDataBuilder, RowGroupMetaData};
     use datafusion::parquet::schema::parser::parse_message_type;
     use datafusion::parquet::schema::types::SchemaDescriptor;
-    use object_store::path::Path;
 
     use super::*;
-    use crate::exports::Location;
 
     fn counted(of_footer: i64, of_groups: &[i64]) -> Result<u64, ExportsError> {
         let columns = parse_message_type("message users { optional binary user_id (UTF8); }").expect("a schema");
@@ -321,22 +341,7 @@ mod count_tests {
         let footer = ParquetMetaDataBuilder::new(file)
             .set_row_groups(groups.collect())
             .build();
-        let object = ObjectMeta {
-            location: Path::from("users/part-0.parquet"),
-            last_modified: chrono::DateTime::UNIX_EPOCH,
-            size: 100,
-            e_tag: None,
-            version: None,
-        };
-        let file = DayFile {
-            object,
-            partitions: Vec::new(),
-        };
-        let table = TableFiles {
-            name: "users".to_owned(),
-            location: Location::parse("/").expect("a folder"),
-            files: Vec::new(),
-        };
+        let (table, file) = one_file();
         row_count(&table, &file, &footer)
     }
 
@@ -356,28 +361,11 @@ mod count_tests {
 #[cfg(test)]
 mod refusal_tests {
     use object_store::Error;
-    use object_store::path::Path;
 
     use super::*;
-    use crate::exports::Location;
 
     fn message(error: impl Into<DataFusionError>) -> String {
-        let object = ObjectMeta {
-            location: Path::from("users/part-0.parquet"),
-            last_modified: chrono::DateTime::UNIX_EPOCH,
-            size: 100,
-            e_tag: None,
-            version: None,
-        };
-        let file = DayFile {
-            object,
-            partitions: Vec::new(),
-        };
-        let table = TableFiles {
-            name: "users".to_owned(),
-            location: Location::parse("/").expect("a folder"),
-            files: Vec::new(),
-        };
+        let (table, file) = one_file();
         unreadable(&table, &file, &error.into()).to_string()
     }
 

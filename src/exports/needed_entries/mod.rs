@@ -15,19 +15,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileSource, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::coop::cooperative;
-use datafusion::physical_plan::execution_plan::{CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use self::entries::leaves_of;
 use self::files::FilesOfPartition;
@@ -107,6 +105,11 @@ impl NeededEntriesExec {
         }
     }
 
+    /// The same node above another scan.
+    fn over(&self, scan: Arc<dyn ExecutionPlan>) -> Self {
+        Self::new(Arc::clone(&self.needed), scan)
+    }
+
     /// The files of a partition, and how they are read; `None` where the scan has to read them.
     fn files(&self, partition: usize, context: &TaskContext) -> Option<(FilesOfPartition, Vec<PartitionedFile>)> {
         let scan = self.scan.downcast_ref::<DataSourceExec>()?;
@@ -160,31 +163,7 @@ impl ExecutionPlan for NeededEntriesExec {
         vec![false]
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.scan]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[_; 1]>::try_from(children) {
-            Ok([scan]) => Ok(Arc::new(Self::new(Arc::clone(&self.needed), scan))),
-            Err(_) => internal_err!("NeededEntriesExec reads the files of one scan"),
-        }
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
+    crate::plan_nodes::one_input!(scan);
 
     fn repartitioned(
         &self,
@@ -192,7 +171,7 @@ impl ExecutionPlan for NeededEntriesExec {
         config: &ConfigOptions,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let scan = self.scan.repartitioned(target_partitions, config)?;
-        Ok(scan.map(|scan| Arc::new(Self::new(Arc::clone(&self.needed), scan)) as Arc<dyn ExecutionPlan>))
+        Ok(scan.map(|scan| Arc::new(self.over(scan)) as Arc<dyn ExecutionPlan>))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -203,19 +182,9 @@ impl ExecutionPlan for NeededEntriesExec {
         Ok(Box::pin(cooperative(rows)))
     }
 
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-
     fn cardinality_effect(&self) -> CardinalityEffect {
         CardinalityEffect::Equal
     }
 
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
-    }
-
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        Ok(Arc::clone(&inputs[0]))
-    }
+    crate::plan_nodes::statistics_of_input!();
 }
